@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The configuration of every program: environment variables, listed in one
+ * table in conf.c.  There is no configuration file.  A value that is missing
+ * or impossible is an error that names the variable.
+ */
+#ifndef PAPPUS_BASE_CONF_H
+#define PAPPUS_BASE_CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+
+/* The variables; the comment gives the member of the table's row. */
+enum conf_key {
+	CONF_DATABASE,	  /* PAPPUS_DATABASE */
+	CONF_CA_DIR,	  /* PAPPUS_CA_DIR */
+	CONF_PASSPHRASE,  /* PAPPUS_CA_PASSPHRASE_FILE */
+	CONF_THREADS,	  /* PAPPUS_THREADS */
+	CONF_BATCH_MAX,	  /* PAPPUS_BATCH_MAX */
+	CONF_DEADLINE_MS, /* PAPPUS_DEADLINE_MS */
+	CONF_DRAIN_MS,	  /* PAPPUS_DRAIN_MS */
+	CONF_MAX
+};
+
+/* The programs that a variable matters to: a set of bits. */
+enum conf_program {
+	CONF_ENROLL = 1,
+	CONF_IDENTITY = 2,
+	CONF_ADMIN = 4,
+	CONF_TOOL = 8 /* pappus */
+};
+
+/*
+ * Read and check all variables that matter to one program.  On failure *err
+ * says which variable is wrong, what it holds and what it may hold.
+ */
+bool conf_load(enum conf_program program, struct err *err);
+
+/*
+ * The text of a variable, or its default; NULL when it is optional and unset.
+ * Owned by the environment.  After conf_load.
+ */
+const char *conf_str(enum conf_key key);
+
+/* The value of a numeric variable, or its default.  After conf_load. */
+int64_t conf_int(enum conf_key key);
+
+/* Print the table's rows for one program, as --help does. */
+void conf_help(enum conf_program program, FILE *out);
+
+#endif

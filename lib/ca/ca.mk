@@ -1,0 +1,1 @@
+libpappus_ca_a_SOURCES +=

@@ -1,0 +1,1 @@
+libpappus_a_SOURCES +=
