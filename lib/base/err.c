@@ -22,7 +22,7 @@ static const char *const names[] = {
     [ERR_MISMATCH] = "mismatch",
 };
 
-static void
+__attribute__((format(printf, 4, 0))) static void
 set(struct err *err, enum err_code code, int errnum, const char *fmt,
     va_list ap)
 {

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One connection to PostgreSQL that mends itself.  It is used by one thread
+ * at a time.  A call says not only whether it worked but what is known when
+ * it did not: a caller may repeat what was surely rolled back, and must not
+ * repeat what may have been committed.
+ */
+#ifndef PAPPUS_WORLD_DB_H
+#define PAPPUS_WORLD_DB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "world/statement.h"
+
+enum db_result {
+	DB_OK,		/* committed, rows are there */
+	DB_ROLLED_BACK, /* the server refused it; nothing was kept */
+	DB_UNKNOWN,	/* it was sent; whether it was committed is unknown */
+	DB_DOWN		/* no connection; nothing was sent */
+};
+
+struct db;
+struct db_rows;
+
+/*
+ * A connection that is opened at the first call.  conninfo is libpq's, and
+ * may name several hosts; what it leaves open gets the defaults for fail-over
+ * (target_session_attrs=read-write, keepalives, tcp_user_timeout).  Both
+ * strings are copied.
+ */
+struct db *db_new(const char *conninfo, const char *program);
+
+/* Close and free.  NULL is fine. */
+void db_free(struct db *db);
+
+/*
+ * Send one statement with its parameters as text (NULL: SQL NULL; encoding
+ * UTF-8) and wait for its rows until deadline (of clock_mono_us).  When the
+ * connection is down, it is opened first, unless the last failure is so
+ * recent that the back-off (50 ms doubling to 1 s) hasn't passed.
+ *
+ * With DB_OK the rows are the caller's, to db_rows_free.  Otherwise *rows is
+ * NULL and *err says why, for the log.
+ */
+enum db_result db_call(struct db *db, enum statement statement,
+    const char *const *params, int64_t deadline, struct db_rows **rows,
+    struct err *err);
+
+/*
+ * Run SQL text of several statements as one message, which PostgreSQL takes as
+ * one transaction unless the text says otherwise.  For migrations.
+ * On failure *err holds the server's message, sqlstate its code when not NULL.
+ */
+bool db_script(
+    struct db *db, const char *sql, char sqlstate[6], struct err *err);
+
+/* Number of rows; row and column count from 0. */
+size_t db_rows_count(const struct db_rows *rows);
+
+/* A field as text; NULL for SQL NULL.  Good until db_rows_free. */
+const char *db_rows_str(const struct db_rows *rows, size_t row, int column);
+
+/* A field as an integer; 0 for SQL NULL. */
+int64_t db_rows_int(const struct db_rows *rows, size_t row, int column);
+
+/* Append the bytes of a bytea field to out. */
+void db_rows_bytea(
+    const struct db_rows *rows, size_t row, int column, struct buf *out);
+
+/* Free.  NULL is fine. */
+void db_rows_free(struct db_rows *rows);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Every statement that any program may send, numbered.  The text is here and
+ * nowhere else; each calls one function of schema pappus, which only the role
+ * named beside it may execute.
+ */
+#ifndef PAPPUS_WORLD_STATEMENT_H
+#define PAPPUS_WORLD_STATEMENT_H
+
+enum statement {
+	/* pappus_enroll */
+	STATEMENT_ENROLL,
+	/* pappus_identity */
+	STATEMENT_ISSUE,
+	STATEMENT_ISSUERS,
+	/* pappus_admin */
+	STATEMENT_ADMIN_AUTHENTICATE,
+	STATEMENT_PROJECT_CREATE,
+	STATEMENT_PROJECT_LIST,
+	STATEMENT_PROJECT_GET,
+	STATEMENT_ENROLLMENT_TOKEN_REGENERATE,
+	STATEMENT_ENROLLMENT_TOKEN_LIST,
+	STATEMENT_DEVICE_LIST,
+	STATEMENT_DEVICE_GET,
+	STATEMENT_DEVICE_DENY,
+	STATEMENT_DEVICE_ALLOW,
+	/* pappus_setup */
+	STATEMENT_ISSUER_REGISTER,
+	STATEMENT_ISSUER_BY_SKI,
+	STATEMENT_ADMIN_TOKEN_CREATE,
+	STATEMENT_CERTIFICATE_RECORD,
+	STATEMENT_MAX
+};
+
+enum { STATEMENT_PARAMS_MAX = 11 };
+
+/* The name under which a connection prepares it. */
+const char *statement_name(enum statement statement);
+
+/* The text, with $1… for its parameters. */
+const char *statement_sql(enum statement statement);
+
+/* How many parameters it takes, at most STATEMENT_PARAMS_MAX. */
+int statement_params(enum statement statement);
+
+#endif
