@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+/* Text from outside: see utf8.h. */
+#include "encoding/utf8.h"
+
+/*
+ * Take one code point off the front of s, which holds at least a byte.
+ * Returns the bytes it took, or 0 for what RFC 3629 §4 does not allow.
+ */
+static size_t
+take(const uint8_t *s, size_t len, uint32_t *point)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t need, i;
+
+	if (s[0] < 0x80) {
+		*point = s[0];
+		return 1;
+	}
+	need = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+	if (s[0] < 0xc2 || s[0] > 0xf4 || need > len)
+		return 0;
+	*point = s[0] & (0x7fU >> need);
+	for (i = 1; i < need; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		*point = *point << 6 | (s[i] & 0x3f);
+	}
+	if (*point < least[need] || *point > 0x10ffff ||
+	    (*point >= 0xd800 && *point <= 0xdfff))
+		return 0;
+	return need;
+}
+
+static bool
+is_control(uint32_t point)
+{
+	return point < 0x20 || (point >= 0x7f && point <= 0x9f);
+}
+
+/* Unicode 15 §23.7. */
+static bool
+is_noncharacter(uint32_t point)
+{
+	return (point >= 0xfdd0 && point <= 0xfdef) ||
+	       (point & 0xfffe) == 0xfffe;
+}
+
+bool
+utf8_valid_text(const uint8_t *s, size_t len, size_t *chars)
+{
+	size_t count = 0;
+	size_t taken;
+	uint32_t point;
+
+	for (; len > 0; len -= taken, s += taken) {
+		taken = take(s, len, &point);
+		if (taken == 0 || is_control(point) || is_noncharacter(point))
+			return false;
+		count++;
+	}
+	if (chars != NULL)
+		*chars = count;
+	return true;
+}
