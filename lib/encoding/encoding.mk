@@ -2,9 +2,13 @@
 # Layer 1: how bytes look from outside.  Knows no X.509, SQL or HTTP.
 libpappus_a_SOURCES += \
 	lib/encoding/base32.c lib/encoding/base32.h \
-	lib/encoding/form.h \
+	lib/encoding/form.c lib/encoding/form.h \
+	lib/encoding/form_internal.h \
+	lib/encoding/form_multipart.c \
+	lib/encoding/form_urlencoded.c \
 	lib/encoding/hex.c lib/encoding/hex.h \
-	lib/encoding/json.h \
+	lib/encoding/json.c lib/encoding/json.h \
+	lib/encoding/mime.c lib/encoding/mime.h \
 	lib/encoding/name.c lib/encoding/name.h \
 	lib/encoding/pem.c lib/encoding/pem.h \
 	lib/encoding/token.c lib/encoding/token.h \

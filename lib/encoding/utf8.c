@@ -62,3 +62,25 @@ utf8_valid_text(const uint8_t *s, size_t len, size_t *chars)
 		*chars = count;
 	return true;
 }
+
+bool
+utf8_check_value(const char *what, const char *name, const uint8_t *s,
+    size_t len, size_t min, size_t max, struct err *err)
+{
+	size_t chars;
+
+	if (!utf8_valid_text(s, len, &chars))
+		return err_set(err, ERR_ENCODING,
+		    "The %s %s is not plain text: send UTF-8 without control "
+		    "characters.",
+		    what, name);
+	if (chars < min)
+		return err_set(err, ERR_MALFORMED,
+		    "The %s %s is too short: its least length is %zu.", what,
+		    name, min);
+	if (chars > max)
+		return err_set(err, ERR_TOO_LONG,
+		    "The %s %s is too long: shorten it to %zu characters.",
+		    what, name, max);
+	return true;
+}

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
 /*
  * Whether len bytes are well-formed UTF-8 (RFC 3629 §4: shortest form, no
  * surrogates, nothing above U+10FFFF) without control characters (U+0000 to
@@ -16,5 +18,14 @@
  * PostgreSQL's char_length says.
  */
 bool utf8_valid_text(const uint8_t *s, size_t len, size_t *chars);
+
+/*
+ * Check the value of a named field of a form or of an object: the rule above,
+ * then from min to max code points.  The error says so of "the <what> <name>",
+ * repeats nothing of the value, and is fit for the eyes of whoever sent it:
+ * ERR_ENCODING, ERR_MALFORMED (too short), ERR_TOO_LONG.
+ */
+bool utf8_check_value(const char *what, const char *name, const uint8_t *s,
+    size_t len, size_t min, size_t max, struct err *err);
 
 #endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: ISC */
+/* Flat JSON objects: see json.h. */
+#include "encoding/json.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "encoding/utf8.h"
+
+/* An object and the strings in it: json-c counts both as a level. */
+enum { DEPTH = 2, NAMED_MAX = 40 };
+
+void
+json_begin(struct buf *out)
+{
+	buf_add_byte(out, '{');
+}
+
+/* RFC 8259 §7: what must be escaped is quotes, backslashes and controls. */
+static void
+add_string(struct buf *out, const char *s)
+{
+	buf_add_byte(out, '"');
+	for (; *s != '\0'; s++) {
+		if (*s == '"' || *s == '\\')
+			buf_add_byte(out, '\\');
+		if ((unsigned char)*s < 0x20)
+			buf_add_fmt(out, "\\u%04x", (unsigned int)*s);
+		else
+			buf_add_byte(out, (uint8_t)*s);
+	}
+	buf_add_byte(out, '"');
+}
+
+static void
+add_key(struct buf *out, const char *key)
+{
+	if (out->data[out->len - 1] != '{')
+		buf_add_byte(out, ',');
+	add_string(out, key);
+	buf_add_byte(out, ':');
+}
+
+void
+json_str(struct buf *out, const char *key, const char *value)
+{
+	add_key(out, key);
+	if (value == NULL)
+		buf_add_str(out, "null");
+	else
+		add_string(out, value);
+}
+
+void
+json_int(struct buf *out, const char *key, int64_t value)
+{
+	add_key(out, key);
+	buf_add_fmt(out, "%" PRId64, value);
+}
+
+void
+json_end(struct buf *out)
+{
+	buf_add_byte(out, '}');
+}
+
+/*
+ * Refuse what json-c takes even when it is strict: keys in single quotes,
+ * white space that is C's but not JSON's, raw control characters in strings,
+ * and \u0000, where it cuts a key short so that it looks like another.
+ * Counts the strings on the way, keys included.
+ */
+static bool
+scan(const uint8_t *data, size_t len, size_t *strings, struct err *err)
+{
+	static const char nul[] = "\\u0000";
+	bool inside = false;
+	size_t i;
+
+	*strings = 0;
+	for (i = 0; i < len; i++) {
+		if (inside && (data[i] < 0x20 ||
+				  (len - i >= strlen(nul) &&
+				      memcmp(data + i, nul, strlen(nul)) == 0)))
+			return err_set(err, ERR_ENCODING,
+			    "The object has a string with control characters.");
+		if (!inside && memchr("'\v\f", data[i], 4) != NULL)
+			return err_set(err, ERR_MALFORMED,
+			    "The body is not a JSON object.");
+		if (inside && data[i] == '\\') {
+			i++;
+		} else if (data[i] == '"') {
+			inside = !inside;
+			*strings += inside ? 1 : 0;
+		}
+	}
+	return true;
+}
+
+static struct json_object *
+parse(const uint8_t *data, size_t len, struct err *err)
+{
+	struct json_tokener *tokener = json_tokener_new_ex(DEPTH);
+	struct json_object *object;
+	enum json_tokener_error why;
+
+	if (tokener == NULL)
+		abort();
+	json_tokener_set_flags(
+	    tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	object = json_tokener_parse_ex(tokener, (const char *)data, (int)len);
+	why = json_tokener_get_error(tokener);
+	if (why == json_tokener_error_parse_utf8_string)
+		err_set(err, ERR_ENCODING, "The body is not UTF-8.");
+	else if (why == json_tokener_error_depth)
+		err_set(err, ERR_MALFORMED,
+		    "The object is nested: all its members must be strings.");
+	else if (why != json_tokener_success ||
+		 !json_object_is_type(object, json_type_object) ||
+		 json_tokener_get_parse_end(tokener) != len)
+		err_set(err, ERR_MALFORMED, "The body is not a JSON object.");
+	else
+		goto out;
+	json_object_put(object);
+	object = NULL;
+out:
+	json_tokener_free(tokener);
+	return object;
+}
+
+/* An unknown name is repeated only when it can do no harm to who reads it. */
+static bool
+unknown(const char *key, struct err *err)
+{
+	size_t len = strlen(key);
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (key[i] <= 0x20 || key[i] > 0x7e || key[i] == '"')
+			break;
+	if (len == 0 || len > NAMED_MAX || i < len)
+		return err_set(err, ERR_MALFORMED,
+		    "The object has an unknown member: leave it out.");
+	return err_set(err, ERR_MALFORMED,
+	    "The object has an unknown member \"%s\": leave it out.", key);
+}
+
+static bool
+take(struct json_field *fields, size_t n, const char *key,
+    struct json_object *value, struct err *err)
+{
+	const char *text;
+	size_t i, len;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(fields[i].key, key) == 0)
+			break;
+	if (i == n)
+		return unknown(key, err);
+	if (!json_object_is_type(value, json_type_string))
+		return err_set(
+		    err, ERR_MALFORMED, "The member %s must be a string.", key);
+	text = json_object_get_string(value);
+	len = (size_t)json_object_get_string_len(value);
+	if (!utf8_check_value("member", key, (const uint8_t *)text, len,
+		fields[i].min_chars, fields[i].max_chars, err))
+		return false;
+	fields[i].value = strdup(text);
+	if (fields[i].value == NULL)
+		abort();
+	return true;
+}
+
+static bool
+take_all(struct json_object *object, size_t strings, struct json_field *fields,
+    size_t n, struct err *err)
+{
+	size_t i;
+
+	json_object_object_foreach(object, key, value)
+	{
+		if (!take(fields, n, key, value, err))
+			return false;
+	}
+	/*
+	 * json-c keeps the last of several members of one name.  Each that it
+	 * kept was two strings in the text, a key and a value; a member that
+	 * it dropped was one more at least.
+	 */
+	if (strings != 2 * (size_t)json_object_object_length(object))
+		return err_set(err, ERR_DUPLICATE,
+		    "The object has a member twice: give each once.");
+	for (i = 0; i < n; i++)
+		if (fields[i].required && fields[i].value == NULL)
+			return err_set(err, ERR_MALFORMED,
+			    "The member %s is missing.", fields[i].key);
+	return true;
+}
+
+bool
+json_read(const uint8_t *data, size_t len, struct json_field *fields, size_t n,
+    struct err *err)
+{
+	struct json_object *object = NULL;
+	bool ok = false;
+	size_t i, strings;
+
+	for (i = 0; i < n; i++)
+		fields[i].value = NULL;
+	if (len > INT_MAX) {
+		err_set(err, ERR_TOO_LONG, "The body is too long.");
+		goto out;
+	}
+	if (!scan(data, len, &strings, err))
+		goto out;
+	object = parse(data, len, err);
+	if (object == NULL)
+		goto out;
+	ok = take_all(object, strings, fields, n, err);
+out:
+	json_object_put(object);
+	if (!ok)
+		json_fields_free(fields, n);
+	return ok;
+}
+
+void
+json_fields_free(struct json_field *fields, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		free(fields[i].value);
+		fields[i].value = NULL;
+	}
+}
