@@ -175,14 +175,15 @@ connect_now(struct db *db, int64_t deadline, struct err *err)
 static bool
 ensure(struct db *db, int64_t deadline, struct err *err)
 {
-	struct pollfd pfd;
+	struct pollfd pfd = {.events = POLLIN};
 
-	if (db->conn != NULL) {
-		pfd =
-		    (struct pollfd){.fd = PQsocket(db->conn), .events = POLLIN};
-		if (poll(&pfd, 1, 0) != 0 &&
-		    (!PQconsumeInput(db->conn) ||
-			PQstatus(db->conn) != CONNECTION_OK))
+	while (db->conn != NULL) {
+		pfd.fd = PQsocket(db->conn);
+		if (poll(&pfd, 1, 0) == 0)
+			break;
+		/* A last message may stand before the end of the stream. */
+		if (!PQconsumeInput(db->conn) ||
+		    PQstatus(db->conn) != CONNECTION_OK)
 			disconnect(db);
 	}
 	return db->conn != NULL || connect_now(db, deadline, err);
