@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=bash
+# The broker: a client certificate is required, its CN is the user name, and
+# a device reaches devices/<its id>/# alone.
+
+mosquitto_configure()
+{
+	local owner=()
+	! is_root || owner=(-o mosquitto -g mosquitto)
+	local home=$RUN/mosquitto
+	install -d -m 0700 "${owner[@]}" "$home"
+	# Copies, since mosquitto drops root before it reads its key.  Root and
+	# sub-CA: a sub-CA alone is not enough for mosquitto.
+	cat "$DIR/ca/device/root.crt" "$DIR/ca/device/ca.crt" >"$home/clients.pem"
+	install -m 0600 "${owner[@]}" "$DIR/server/mosquitto.key" \
+	    "$DIR/server/mosquitto.crt" "$home/"
+	echo 'pattern readwrite devices/%u/#' >"$home/acl"
+	cat >"$home/mosquitto.conf" <<-CONF
+		user mosquitto
+		persistence false
+		log_dest stderr
+		log_timestamp_format %Y-%m-%dT%H:%M:%S
+		listener $(setting MQTT_PORT) 127.0.0.1
+		cafile $home/clients.pem
+		certfile $home/mosquitto.crt
+		keyfile $home/mosquitto.key
+		require_certificate true
+		use_identity_as_username true
+		allow_anonymous false
+		acl_file $home/acl
+	CONF
+	if is_root; then
+		chown mosquitto:mosquitto "$home"/*
+	fi
+	chmod 0600 "$home"/*
+}
+
+mosquitto_start()
+{
+	choose_port MQTT_PORT 8883
+	mosquitto_configure
+	(cd / && PATH=$PATH:/usr/sbin exec setsid mosquitto \
+	    -c "$RUN/mosquitto/mosquitto.conf") \
+	    >>"$DIR/log/mosquitto.log" 2>&1 9>&- </dev/null &
+	record_process mosquitto "$!"
+	wait_for 10 mosquitto listening "$(setting MQTT_PORT)"
+}
+
+mosquitto_stop()
+{
+	end_process mosquitto TERM 10
+	end_orphans mosquitto
+}
