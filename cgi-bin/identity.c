@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * GET /identity: a device trades its token for a private key and a
+ * certificate.  Holds the keys of the device sub-CAs; its database role can
+ * record certificates and nothing else.  The certificate is recorded before
+ * it is signed, and neither it nor the private key is kept.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ca/issuer_set.h"
+#include "ca/key.h"
+#include "cert/serial.h"
+#include "encoding/json.h"
+#include "request/auth.h"
+#include "request/issuances.h"
+#include "request/problem.h"
+#include "request/program.h"
+
+static route_handler_fn identity_get;
+
+static const struct route routes[] = {
+    {HTTP_GET, "/identity", NULL, 0, ROLE_ANON, identity_get},
+};
+
+struct context {
+	struct db *db;
+	struct batch *batch;
+	struct issuer_set *issuers;
+};
+
+struct thread {
+	struct key_maker *maker;
+	struct signer *signer;
+};
+
+static void
+respond_failure(struct call *call, const struct err *err)
+{
+	log_msg(
+	    LOG_LEVEL_ERROR, "not-issued", "%s: %s", call->rq->id, err->detail);
+	problem_respond_err(call->rs, call->rq, err);
+}
+
+/* Sign what has been recorded, and answer with all that the device needs. */
+static void
+respond_identity(struct call *call, const struct issuer_list *issuers,
+    const struct issuance *i, const struct key_pair *key)
+{
+	const struct issuer *issuer = issuer_list_find(issuers, i->issuer_id);
+	const struct thread *thread = call->thread;
+	struct cert_fields fields = {
+	    .not_before = i->not_before,
+	    .not_after = i->not_after,
+	    .device_id = i->token.name,
+	    .project_id = i->project_id,
+	};
+	struct buf cert = BUF_INIT, pem = BUF_INIT;
+	struct err err = {0};
+
+	memcpy(fields.serial, i->serial, sizeof(fields.serial));
+	memcpy(fields.public_key, key->pub, sizeof(fields.public_key));
+	if (issuer == NULL) {
+		err_set(&err, ERR_UNAVAILABLE, "issuer %d is not at hand",
+		    i->issuer_id);
+		respond_failure(call, &err);
+		return;
+	}
+	if (!issuer_issue(issuer, thread->signer, &fields, &cert, &err)) {
+		respond_failure(call, &err);
+		goto out;
+	}
+	key_pem(key, &pem);
+	call->rs->status = 200;
+	call->rs->outcome = "issued";
+	json_begin(&call->rs->body);
+	json_str(&call->rs->body, "device_certificate_pem", buf_str(&cert));
+	json_str(&call->rs->body, "device_private_key_pem", buf_str(&pem));
+	json_str(&call->rs->body, "device_id", i->token.name);
+	json_str(&call->rs->body, "ca_chain_pem", issuer_chain_pem(issuer));
+	json_str(&call->rs->body, "mqtt_server_ca_pem",
+	    issuer_list_roots_pem(issuers));
+	json_end(&call->rs->body);
+out:
+	buf_free(&cert);
+	buf_free(&pem);
+}
+
+static void
+respond_outcome(
+    struct call *call, const struct issuance *i, const struct key_pair *key)
+{
+	struct context *context = call->program;
+	struct issuer_list *issuers;
+
+	switch (i->outcome) {
+	case ISSUANCE_ISSUED:
+		issuers = issuer_set_hold(context->issuers);
+		respond_identity(call, issuers, i, key);
+		issuer_list_release(issuers);
+		return;
+	case ISSUANCE_INVALID_TOKEN:
+		auth_refuse_bearer(call->rq, call->rs);
+		return;
+	case ISSUANCE_DEVICE_DENIED:
+		problem_respond(call->rs, call->rq, PROBLEM_DEVICE_DENIED,
+		    "The device is shut out; an operator can let it in again.");
+		return;
+	case ISSUANCE_PROJECT_DISABLED:
+		problem_respond(call->rs, call->rq, PROBLEM_PROJECT_DISABLED,
+		    "The project's devices get no certificates at present.");
+		return;
+	case ISSUANCE_NO_ISSUER:
+	case ISSUANCE_ISSUER_EXPIRING:
+		issuer_set_expire(context->issuers);
+		log_msg(LOG_LEVEL_ERROR, "no-issuer", "%s: %s", call->rq->id,
+		    i->outcome == ISSUANCE_NO_ISSUER
+			? "no device sub-CA is registered and at hand"
+			: "a certificate would outlive the sub-CA");
+		problem_respond(call->rs, call->rq, PROBLEM_UNAVAILABLE,
+		    "No certificate authority can issue at present; ask "
+		    "again.");
+		return;
+	case ISSUANCE_BUSY:
+		problem_respond(call->rs, call->rq, PROBLEM_UNAVAILABLE,
+		    "The device is being changed; ask again.");
+		return;
+	case ISSUANCE_OUTCOMES:
+		break;
+	}
+	problem_respond(call->rs, call->rq, PROBLEM_INTERNAL,
+	    "The database answered in a way this version doesn't know.");
+}
+
+static void
+identity_get(struct call *call)
+{
+	const struct thread *thread = call->thread;
+	struct context *context = call->program;
+	struct issuance i = {
+	    .address = call->rq->address,
+	    .request_id = call->rq->id,
+	};
+	enum batch_result result;
+	struct key_pair key = {0};
+	struct err err = {0};
+
+	if (!auth_bearer(call->rq, TOKEN_DEVICE, &i.token, call->rs))
+		return;
+	if (!key_make(thread->maker, &key, &err) ||
+	    !serial_generate(clock_wall_ms(), i.serial, &err)) {
+		respond_failure(call, &err);
+		goto out;
+	}
+	memcpy(i.spki_sha256, key.spki_sha256, sizeof(i.spki_sha256));
+	result = batch_submit(context->batch, &i, call->deadline);
+	if (result == BATCH_DONE && i.outcome != ISSUANCE_INVALID_TOKEN)
+		memcpy(call->rs->device_id, i.token.name, sizeof(i.token.name));
+	if (result == BATCH_DONE)
+		respond_outcome(call, &i, &key);
+	else
+		problem_respond_batch(call->rs, call->rq, result);
+out:
+	key_pair_wipe(&key);
+}
+
+/* Run by the batch's leader, which alone uses the database. */
+static enum batch_result
+record(void *ctx, void **items, size_t n)
+{
+	struct context *context = ctx;
+	struct issuer_list *issuers;
+	enum batch_result result;
+
+	if (!issuer_set_refresh(context->issuers, context->db))
+		return BATCH_DOWN;
+	issuers = issuer_set_hold(context->issuers);
+	result =
+	    issuances_record(context->db, issuer_list_ids(issuers), items, n);
+	issuer_list_release(issuers);
+	return result;
+}
+
+static void *
+start(struct err *err)
+{
+	struct issuer_set *issuers = issuer_set_new(
+	    conf_str(CONF_CA_DIR), conf_str(CONF_PASSPHRASE), err);
+	struct context *context;
+
+	if (issuers == NULL)
+		return NULL;
+	context = calloc(1, sizeof(*context));
+	if (context == NULL)
+		abort();
+	context->issuers = issuers;
+	context->db = db_new(conf_str(CONF_DATABASE), "pappus-identity");
+	context->batch =
+	    batch_new((size_t)conf_int(CONF_BATCH_MAX), record, context);
+	return context;
+}
+
+static void
+stop(void *program)
+{
+	struct context *context = program;
+
+	batch_free(context->batch);
+	db_free(context->db);
+	issuer_set_free(context->issuers);
+	free(context);
+}
+
+static void *
+thread_start(void *program)
+{
+	struct thread *thread = calloc(1, sizeof(*thread));
+	struct err err = {0};
+
+	(void)program;
+	if (thread == NULL || (thread->maker = key_maker_new(&err)) == NULL ||
+	    (thread->signer = signer_new(&err)) == NULL)
+		abort();
+	return thread;
+}
+
+static void
+thread_stop(void *arg)
+{
+	struct thread *thread = arg;
+
+	key_maker_free(thread->maker);
+	signer_free(thread->signer);
+	free(thread);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct program program = {
+	    .name = "identity",
+	    .about = "GET /identity: gives a device its key and certificate.",
+	    .conf = CONF_IDENTITY,
+	    .routes = routes,
+	    .n_routes = sizeof(routes) / sizeof(routes[0]),
+	    .start = start,
+	    .stop = stop,
+	    .thread_start = thread_start,
+	    .thread_stop = thread_stop,
+	};
+
+	return program_main(&program, argc, argv);
+}
