@@ -58,9 +58,6 @@ const struct profile *profile_get(enum profile_id id);
 /* The sub-CA's row of a purpose; PURPOSE_ROOT gives the root's. */
 const struct profile *profile_ca(enum purpose purpose);
 
-/* The leaf's row of a purpose other than PURPOSE_ROOT. */
-const struct profile *profile_leaf(enum purpose purpose);
-
 /* "root", "device", "server", "service": as in files and the database. */
 const char *purpose_name(enum purpose purpose);
 
