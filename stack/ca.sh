@@ -77,12 +77,12 @@ ca_prepare()
 ca_register()
 {
 	[ ! -f "$DIR/database-ready" ] || return 0
+	rm -f "$DIR/admin-token"
 	{
-		as_setup "$BUILD/pappus" issuer register --dir "$DIR/ca/device"
-		as_setup "$BUILD/pappus" issuer register --dir "$DIR/ca/server"
+		as_setup "$BUILD/pappus" issuer register --dir "$DIR/ca/device" &&
+		as_setup "$BUILD/pappus" issuer register --dir "$DIR/ca/server" &&
 		as_setup "$BUILD/pappus" certificate record \
-		    "$DIR/server/nginx.crt" "$DIR/server/mosquitto.crt"
-		rm -f "$DIR/admin-token"
+		    "$DIR/server/nginx.crt" "$DIR/server/mosquitto.crt" &&
 		as_setup "$BUILD/pappus" admin-token create --role owner \
 		    --name stack --out "$DIR/admin-token"
 	} >>"$DIR/log/setup.log" 2>&1 ||
