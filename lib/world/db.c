@@ -21,6 +21,8 @@ struct db {
 	char *program;
 	PGconn *conn;		      /* NULL: down */
 	bool prepared[STATEMENT_MAX]; /* on this connection */
+	bool once;		      /* never connect again */
+	bool connected;		      /* at least once */
 	bool warned;		      /* a WARNING came during this call */
 	bool was_down;		      /* so that coming back is logged */
 	int64_t backoff_us;
@@ -37,6 +39,12 @@ db_new(const char *conninfo, const char *program)
 		abort();
 	db->backoff_us = BACKOFF_MIN_US;
 	return db;
+}
+
+void
+db_use_once(struct db *db)
+{
+	db->once = true;
 }
 
 static void
@@ -135,6 +143,8 @@ connect_now(struct db *db, int64_t deadline, struct err *err)
 {
 	int64_t now = clock_mono_us();
 
+	if (db->once && db->connected)
+		return err_set(err, ERR_UNAVAILABLE, "the connection is lost");
 	if (now < db->retry_at)
 		return err_set(err, ERR_UNAVAILABLE,
 		    "the database is down; next attempt soon");
@@ -164,6 +174,7 @@ connect_now(struct db *db, int64_t deadline, struct err *err)
 	if (db->was_down)
 		log_event(LOG_LEVEL_INFO, "database-up", NULL);
 	db->was_down = false;
+	db->connected = true;
 	return true;
 }
 

@@ -33,6 +33,12 @@ struct db_rows;
  */
 struct db *db_new(const char *conninfo, const char *program);
 
+/*
+ * Give up reconnecting once a first connection stands: what is sent belongs
+ * together in one session.
+ */
+void db_use_once(struct db *db);
+
 /* Close and free.  NULL is fine. */
 void db_free(struct db *db);
 

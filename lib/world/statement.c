@@ -48,6 +48,12 @@ static const struct statement_row rows[STATEMENT_MAX] = {
 	"SELECT pappus.setup_admin_token_create($1,$2,$3,$4)"},
     [STATEMENT_CERTIFICATE_RECORD] = {"certificate_record", 6,
 	"SELECT pappus.setup_certificate_record($1,$2,$3,$4,$5,$6)"},
+    [STATEMENT_MIGRATIONS] = {"migrations", 0,
+	"SELECT version, encode(sha256, 'hex') FROM pappus.schema_migrations"
+	" ORDER BY version"},
+    [STATEMENT_MIGRATION_RECORD] = {"migration_record", 3,
+	"INSERT INTO pappus.schema_migrations (version, name, sha256)"
+	" VALUES ($1, $2, decode($3, 'hex'))"},
 };
 
 const char *

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * pappus issuer register, certificate record: tell the database of what
+ * pappus-ca, which knows no database, has made.
+ */
+#include <openssl/x509v3.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cert/cert.h"
+#include "cert/template.h"
+#include "cert/urls.h"
+#include "encoding/hex.h"
+#include "tools/pappus.h"
+
+enum { CERT_MAX = 64 * 1024, HEX_MAX = 2 * CERT_MAX };
+
+/* The parameters of setup_issuer_register, in its order. */
+enum {
+	PURPOSE,
+	PARENT_ID,
+	NAME,
+	CERTIFICATE,
+	SKI,
+	NOT_BEFORE,
+	NOT_AFTER,
+	CRL_URL,
+	CA_URL,
+	TRUST_DOMAIN,
+	PROFILE_SHA256,
+	PARAMS
+};
+
+static X509 *
+load_cert(const char *dir, const char *name, struct err *err)
+{
+	struct buf text = BUF_INIT;
+	X509 *cert = NULL;
+
+	if (file_read(dir, name, CERT_MAX, &text, err))
+		cert = cert_decode(text.data, text.len, err);
+	buf_free(&text);
+	return cert;
+}
+
+/* Append bytes as PostgreSQL's text form of a bytea. */
+static const char *
+add_bytea(struct buf *out, const uint8_t *bytes, size_t len)
+{
+	buf_add_str(out, "\\x");
+	hex_encode(bytes, len, (char *)buf_extend(out, 2 * len + 1));
+	return (const char *)out->data;
+}
+
+static bool
+common_name(X509 *cert, char out[CERT_NAME_MAX * 4 + 1])
+{
+	return X509_NAME_get_text_by_NID(X509_get_subject_name(cert),
+		   NID_commonName, out, CERT_NAME_MAX * 4 + 1) > 0;
+}
+
+/* The first http: address of a CRL that a certificate names, or "". */
+static void
+copy_crl_url(X509 *cert, char out[URLS_MAX + 1])
+{
+	CRL_DIST_POINTS *points =
+	    X509_get_ext_d2i(cert, NID_crl_distribution_points, NULL, NULL);
+	const DIST_POINT *point;
+	const GENERAL_NAME *name;
+
+	out[0] = '\0';
+	if (sk_DIST_POINT_num(points) > 0) {
+		point = sk_DIST_POINT_value(points, 0);
+		name =
+		    sk_GENERAL_NAME_value(point->distpoint->name.fullname, 0);
+		snprintf(out, URLS_MAX + 1, "%.*s",
+		    name->d.uniformResourceIdentifier->length,
+		    (const char *)name->d.uniformResourceIdentifier->data);
+	}
+	CRL_DIST_POINTS_free(points);
+}
+
+static void
+copy_ca_url(X509 *cert, char out[URLS_MAX + 1])
+{
+	AUTHORITY_INFO_ACCESS *info =
+	    X509_get_ext_d2i(cert, NID_info_access, NULL, NULL);
+	const GENERAL_NAME *name;
+
+	out[0] = '\0';
+	if (sk_ACCESS_DESCRIPTION_num(info) > 0) {
+		name = sk_ACCESS_DESCRIPTION_value(info, 0)->location;
+		snprintf(out, URLS_MAX + 1, "%.*s",
+		    name->d.uniformResourceIdentifier->length,
+		    (const char *)name->d.uniformResourceIdentifier->data);
+	}
+	AUTHORITY_INFO_ACCESS_free(info);
+}
+
+/* Register one CA; 0 is no parent.  Its issuer_id, or 0. */
+static int64_t
+register_ca(struct db *db, X509 *cert, const struct urls *urls,
+    int64_t parent_id, const uint8_t *profile_sha256, struct err *err)
+{
+	char parent[24], not_before[24], not_after[24];
+	char name[CERT_NAME_MAX * 4 + 1];
+	const char *params[PARAMS] = {0};
+	uint8_t ski[CERT_KEY_ID_LEN];
+	struct buf der = BUF_INIT, der_hex = BUF_INIT, ski_hex = BUF_INIT;
+	struct buf profile_hex = BUF_INIT;
+	struct db_rows *rows;
+	int64_t from, until, id = 0;
+
+	if (!common_name(cert, name) || !cert_ski(cert, ski, err) ||
+	    !cert_encode_der(cert, &der, err) ||
+	    !cert_time(X509_get0_notBefore(cert), &from, err) ||
+	    !cert_time(X509_get0_notAfter(cert), &until, err))
+		goto out;
+	snprintf(parent, sizeof(parent), "%" PRId64, parent_id);
+	snprintf(not_before, sizeof(not_before), "%" PRId64, from);
+	snprintf(not_after, sizeof(not_after), "%" PRId64, until);
+	params[PURPOSE] = purpose_name(urls->purpose);
+	params[PARENT_ID] = parent_id == 0 ? NULL : parent;
+	params[NAME] = name;
+	params[CERTIFICATE] = add_bytea(&der_hex, der.data, der.len);
+	params[SKI] = add_bytea(&ski_hex, ski, sizeof(ski));
+	params[NOT_BEFORE] = not_before;
+	params[NOT_AFTER] = not_after;
+	params[CRL_URL] = urls->crl_url;
+	params[CA_URL] = urls->ca_url;
+	if (urls->trust_domain[0] != '\0')
+		params[TRUST_DOMAIN] = urls->trust_domain;
+	if (profile_sha256 != NULL)
+		params[PROFILE_SHA256] = add_bytea(
+		    &profile_hex, profile_sha256, TEMPLATE_DIGEST_LEN);
+	if (database_call(db, STATEMENT_ISSUER_REGISTER, params, &rows, err)) {
+		id = db_rows_int(rows, 0, 0);
+		db_rows_free(rows);
+	}
+out:
+	buf_free(&der);
+	buf_free(&der_hex);
+	buf_free(&ski_hex);
+	buf_free(&profile_hex);
+	return id;
+}
+
+/* What a device sub-CA will print into its leaves, as a digest. */
+static bool
+pin_profile(X509 *cert, const struct urls *urls,
+    uint8_t digest[TEMPLATE_DIGEST_LEN], struct err *err)
+{
+	const struct cert_template_params params = {
+	    .issuer = cert,
+	    .crl_url = urls->crl_url,
+	    .ca_url = urls->ca_url,
+	    .trust_domain =
+		urls->trust_domain[0] == '\0' ? NULL : urls->trust_domain,
+	};
+	struct cert_template *template = cert_template_new(&params, err);
+
+	if (template == NULL)
+		return false;
+	cert_template_digest(template, digest);
+	cert_template_free(template);
+	return true;
+}
+
+static int64_t
+register_both(X509 *root, X509 *cert, const struct urls *urls, struct err *err)
+{
+	struct urls root_urls = {.purpose = PURPOSE_ROOT};
+	uint8_t digest[TEMPLATE_DIGEST_LEN];
+	bool pinned = urls->purpose == PURPOSE_DEVICE;
+	int64_t root_id, id = 0;
+	struct db *db;
+
+	if (!cert_check_issued(cert, root, err) ||
+	    (pinned && !pin_profile(cert, urls, digest, err)))
+		return 0;
+	/* A root says nowhere where its CRL is; what it signed does. */
+	copy_crl_url(cert, root_urls.crl_url);
+	copy_ca_url(cert, root_urls.ca_url);
+	db = database_open();
+	root_id = register_ca(db, root, &root_urls, 0, NULL, err);
+	if (root_id != 0)
+		id = register_ca(
+		    db, cert, urls, root_id, pinned ? digest : NULL, err);
+	db_free(db);
+	return id;
+}
+
+bool
+cmd_issuer_register(int argc, char **argv, struct err *err)
+{
+	struct option_value dir = {"dir", NULL, true};
+	struct buf text = BUF_INIT;
+	X509 *root = NULL, *cert = NULL;
+	struct urls urls;
+	int64_t id = 0;
+	int n = options_read(argc, argv, &dir, 1, err);
+
+	if (n < 0)
+		return false;
+	if (n != argc)
+		return err_set(err, ERR_CONFIG, "unexpected %s", argv[n]);
+	if ((root = load_cert(dir.value, "root.crt", err)) != NULL &&
+	    (cert = load_cert(dir.value, "ca.crt", err)) != NULL &&
+	    file_read(dir.value, "ca.urls", CERT_MAX, &text, err) &&
+	    urls_parse((const char *)text.data, text.len, &urls, err))
+		id = register_both(root, cert, &urls, err);
+	X509_free(root);
+	X509_free(cert);
+	buf_free(&text);
+	if (id != 0)
+		printf("issuer %" PRId64 " (%s)\n", id,
+		    purpose_name(urls.purpose));
+	return id != 0;
+}
+
+/* Record one server certificate under the issuer that its AKI names. */
+static bool
+record(struct db *db, const char *path, struct err *err)
+{
+	X509 *cert = load_cert(".", path, err);
+	const ASN1_OCTET_STRING *aki;
+	char name[CERT_NAME_MAX * 4 + 1], not_before[24], not_after[24];
+	uint8_t serial[SERIAL_LEN], spki[CERT_DIGEST_LEN];
+	struct buf hex[3] = {0};
+	struct db_rows *rows;
+	int64_t from, until;
+	bool ok = false;
+
+	if (cert == NULL || !cert_serial(cert, serial, err) ||
+	    !cert_spki_sha256(X509_get0_pubkey(cert), spki, err) ||
+	    !cert_time(X509_get0_notBefore(cert), &from, err) ||
+	    !cert_time(X509_get0_notAfter(cert), &until, err))
+		goto out;
+	aki = X509_get0_authority_key_id(cert);
+	if (aki == NULL || !common_name(cert, name)) {
+		err_set(err, ERR_MISMATCH, "no issuer or name in %s", path);
+		goto out;
+	}
+	snprintf(not_before, sizeof(not_before), "%" PRId64, from);
+	snprintf(not_after, sizeof(not_after), "%" PRId64, until);
+	ok = database_call(db, STATEMENT_CERTIFICATE_RECORD,
+	    (const char *[]){add_bytea(&hex[0], aki->data, (size_t)aki->length),
+		add_bytea(&hex[1], serial, sizeof(serial)), name,
+		add_bytea(&hex[2], spki, sizeof(spki)), not_before, not_after},
+	    &rows, err);
+	if (ok)
+		db_rows_free(rows);
+out:
+	X509_free(cert);
+	buf_free(&hex[0]);
+	buf_free(&hex[1]);
+	buf_free(&hex[2]);
+	return ok;
+}
+
+bool
+cmd_certificate_record(int argc, char **argv, struct err *err)
+{
+	struct db *db;
+	bool ok = true;
+	int i;
+
+	if (argc < 2)
+		return err_set(err, ERR_CONFIG, "name at least one file");
+	db = database_open();
+	for (i = 1; i < argc && ok; i++) {
+		ok = record(db, argv[i], err);
+		if (ok)
+			printf("recorded %s\n", argv[i]);
+	}
+	db_free(db);
+	return ok;
+}

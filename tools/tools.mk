@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: ISC
+bin_PROGRAMS += pappus
+
+pappus_SOURCES = tools/pappus.c tools/pappus.h tools/pappus_admin_token.c \
+	tools/pappus_issuer.c tools/pappus_migrate.c
+pappus_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+pappus_LDADD = libpappus.a $(PQ_LIBS) $(JSON_LIBS) $(CRYPTO_LIBS)
+
+include tools/pappus-ca.mk
