@@ -71,8 +71,9 @@ json_end(struct buf *out)
 /*
  * Refuse what json-c takes even when it is strict: keys in single quotes,
  * white space that is C's but not JSON's, raw control characters in strings,
- * and \u0000, where it cuts a key short so that it looks like another.
- * Counts the strings on the way, keys included.
+ * and \u0000, where it cuts a key short so that it looks like another; and
+ * bytes outside of strings that it would blame on their encoding.  Counts the
+ * strings on the way, keys included.
  */
 static bool
 scan(const uint8_t *data, size_t len, size_t *strings, struct err *err)
@@ -88,7 +89,8 @@ scan(const uint8_t *data, size_t len, size_t *strings, struct err *err)
 				      memcmp(data + i, nul, strlen(nul)) == 0)))
 			return err_set(err, ERR_ENCODING,
 			    "The object has a string with control characters.");
-		if (!inside && memchr("'\v\f", data[i], 4) != NULL)
+		if (!inside &&
+		    (data[i] >= 0x80 || memchr("'\v\f", data[i], 4) != NULL))
 			return err_set(err, ERR_MALFORMED,
 			    "The body is not a JSON object.");
 		if (inside && data[i] == '\\') {
