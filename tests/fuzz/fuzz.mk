@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: ISC
+# A harness per parser.  make check replays each one's corpus; configure
+# --enable-fuzzers --enable-sanitizers CC=clang builds fuzz_* to look for more:
+#   tests/fuzz/fuzz_token -max_total_time=300 FOUND SRCDIR/tests/fuzz/corpus/token
+FUZZ_LIBS = libpappus.a $(CRYPTO_LIBS) $(JSON_LIBS)
+REPLAY = tests/fuzz/replay.c tests/fuzz/fuzz.h
+EXTRA_DIST += tests/fuzz/corpus
+
+check_PROGRAMS += \
+	tests/fuzz/replay_form_multipart \
+	tests/fuzz/replay_form_urlencoded \
+	tests/fuzz/replay_json \
+	tests/fuzz/replay_token
+tests_fuzz_replay_form_multipart_SOURCES = $(REPLAY) \
+	tests/fuzz/form_multipart.c tests/fuzz/form.h
+tests_fuzz_replay_form_multipart_LDADD = $(FUZZ_LIBS)
+tests_fuzz_replay_form_urlencoded_SOURCES = $(REPLAY) \
+	tests/fuzz/form_urlencoded.c tests/fuzz/form.h
+tests_fuzz_replay_form_urlencoded_LDADD = $(FUZZ_LIBS)
+tests_fuzz_replay_json_SOURCES = $(REPLAY) tests/fuzz/json.c
+tests_fuzz_replay_json_LDADD = $(FUZZ_LIBS)
+tests_fuzz_replay_token_SOURCES = $(REPLAY) tests/fuzz/token.c
+tests_fuzz_replay_token_LDADD = $(FUZZ_LIBS)
+
+if FUZZERS
+noinst_PROGRAMS = \
+	tests/fuzz/fuzz_form_multipart \
+	tests/fuzz/fuzz_form_urlencoded \
+	tests/fuzz/fuzz_json \
+	tests/fuzz/fuzz_token
+FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_form_multipart_SOURCES = tests/fuzz/form_multipart.c
+tests_fuzz_fuzz_form_multipart_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_form_multipart_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_form_urlencoded_SOURCES = tests/fuzz/form_urlencoded.c
+tests_fuzz_fuzz_form_urlencoded_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_form_urlencoded_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_json_SOURCES = tests/fuzz/json.c
+tests_fuzz_fuzz_json_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_json_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_token_SOURCES = tests/fuzz/token.c
+tests_fuzz_fuzz_token_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_token_LDFLAGS = $(FUZZ_LDFLAGS)
+endif
