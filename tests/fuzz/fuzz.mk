@@ -28,17 +28,17 @@ noinst_PROGRAMS = \
 	tests/fuzz/fuzz_form_urlencoded \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_token
-FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+FUZZ_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_form_multipart_SOURCES = tests/fuzz/form_multipart.c
 tests_fuzz_fuzz_form_multipart_LDADD = $(FUZZ_LIBS)
-tests_fuzz_fuzz_form_multipart_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_form_multipart_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_form_urlencoded_SOURCES = tests/fuzz/form_urlencoded.c
 tests_fuzz_fuzz_form_urlencoded_LDADD = $(FUZZ_LIBS)
-tests_fuzz_fuzz_form_urlencoded_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_form_urlencoded_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_json_SOURCES = tests/fuzz/json.c
 tests_fuzz_fuzz_json_LDADD = $(FUZZ_LIBS)
-tests_fuzz_fuzz_json_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_json_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_token_SOURCES = tests/fuzz/token.c
 tests_fuzz_fuzz_token_LDADD = $(FUZZ_LIBS)
-tests_fuzz_fuzz_token_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_token_LDFLAGS = $(FUZZ_LINK)
 endif
