@@ -157,6 +157,12 @@ listening()
 	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
+socket_listens()
+{
+	# shellcheck disable=SC2016
+	perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new($ARGV[0]) or exit 1' "$1"
+}
+
 # free_port PREFERRED: that port of loopback, or another when it is taken.
 free_port()
 {

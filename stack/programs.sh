@@ -47,7 +47,7 @@ program_start()
 	program_files "$name"
 	program_env "$name"
 	if is_root; then
-		socket=(-U root -G www-data)
+		socket=(-U "${PROGRAM_UID[$name]}" -G www-data)
 		drop+=(--reuid "${PROGRAM_UID[$name]}" --clear-groups
 			--regid "${PROGRAM_UID[$name]}")
 	fi
@@ -56,11 +56,11 @@ program_start()
 	    die "$name --check failed; see $DIR/log/setup.log"
 	(cd / && exec env "${ENV[@]}" setsid "$SOURCE/stack/keep" \
 	    spawn-fcgi -n -s "$RUN/$name.sock" -M 0660 "${socket[@]}" -- \
-	    setpriv "${drop[@]}" -- multiwatch -f "$(setting WORKERS)" \
+	    "$(command -v setpriv)" "${drop[@]}" -- multiwatch -f "$(setting WORKERS)" \
 	    -r 1000000 -t 1 -- "$RUN/bin/$name") \
 	    >>"$DIR/log/$name.log" 2>&1 9>&- </dev/null &
 	record_process "$name" "$!"
-	wait_for 10 "$name" test -S "$RUN/$name.sock"
+	wait_for 10 "$name" socket_listens "$RUN/$name.sock"
 }
 
 program_stop()
