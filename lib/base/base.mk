@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Layer 0: knows nothing of the others.
 libpappus_a_SOURCES += \
 	lib/base/buf.c lib/base/buf.h \

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Layer 4: what requests have in common.
 libpappus_a_SOURCES += \
 	lib/request/auth.c lib/request/auth.h \

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Layer 3: the database, the web server, the process.
 libpappus_a_SOURCES += \
 	lib/world/batch.c lib/world/batch.h \
