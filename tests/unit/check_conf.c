@@ -114,6 +114,12 @@ START_TEST(help_lists_a_programs_rows)
 	ck_assert_ptr_nonnull(strstr(text, "(1 to 512, default 32)"));
 	ck_assert_ptr_null(strstr(text, "PAPPUS_CA_DIR"));
 	free(text);
+	out = open_memstream(&text, &len);
+	conf_help(CONF_IDENTITY, out);
+	fclose(out);
+	ck_assert_ptr_nonnull(strstr(text, "PAPPUS_CA_DIR"));
+	ck_assert_ptr_nonnull(strstr(text, "(optional)"));
+	free(text);
 }
 END_TEST
 

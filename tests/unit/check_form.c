@@ -120,6 +120,7 @@ START_TEST(takes_types_with_parameters)
 	refused(URLENCODED "; a=\"b", "label=a", ERR_MALFORMED, "parameter");
 	refused(URLENCODED "; a=\"b\\", "label=a", ERR_MALFORMED, "parameter");
 	refused(URLENCODED "; a=\"b\"c", "label=a", ERR_MALFORMED, "parameter");
+	refused(URLENCODED "; a=b\"c", "label=a", ERR_MALFORMED, "parameter");
 	refused(URLENCODED "; a=b c", "label=a", ERR_MALFORMED, "parameter");
 }
 END_TEST

@@ -2,6 +2,7 @@
 /* Tests of encoding/json.h. */
 #include "encoding/json.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "unit.h"
@@ -180,6 +181,8 @@ START_TEST(refuses_values_out_of_bounds)
 	refused("{\"name\":\"水水水水水\"}", ERR_TOO_LONG, "too long");
 	refused("{\"name\":\"a\",\"reason\":\"abcde\"}", ERR_TOO_LONG,
 	    "reason is too long");
+	/* json-c counts in int; nothing of it is read. */
+	refused_bytes("{", (size_t)INT_MAX + 1, ERR_TOO_LONG, "body");
 }
 END_TEST
 
