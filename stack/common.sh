@@ -186,6 +186,29 @@ choose_port()
 	set_setting "$1" "$port"
 }
 
+# --- Steps.
+
+current=""
+
+now_ms()
+{
+	echo $((${EPOCHREALTIME/[.,]/} / 1000))
+}
+
+# step TEXT COMMAND...: one line with its time.  A command that fails ends the
+# script (set -e), and $current still says what it was.
+step()
+{
+	local begin ms
+	current=$1
+	shift
+	begin=$(now_ms)
+	"$@"
+	ms=$(($(now_ms) - begin))
+	printf '  [ok] %3d.%02d s  %s\n' $((ms / 1000)) $((ms % 1000 / 10)) "$current"
+	current=""
+}
+
 random_hex()
 {
 	od -An -N16 -tx1 /dev/urandom | tr -d ' \n'

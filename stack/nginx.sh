@@ -57,6 +57,13 @@ nginx_start()
 	record_process nginx "$(cat "$RUN/nginx/nginx.pid")"
 }
 
+# Its shipped configuration was changed since it was started.
+nginx_is_old()
+{
+	[ -d "$RUN/nginx/pappus" ] &&
+	    ! diff -rq "$SOURCE/nginx" "$RUN/nginx/pappus" >/dev/null
+}
+
 nginx_stop()
 {
 	# QUIT: requests that are being answered get their answer.

@@ -63,6 +63,12 @@ program_start()
 	wait_for 10 "$name" socket_listens "$RUN/$name.sock"
 }
 
+# Built anew since it was started.
+program_is_old()
+{
+	[ -f "$RUN/bin/$1" ] && ! cmp -s "$BUILD/$1" "$RUN/bin/$1"
+}
+
 program_stop()
 {
 	end_process "$1" TERM 15

@@ -22,7 +22,7 @@ sub client
 	if ($pid == 0) {
 		open STDOUT, '>&', $out;
 		open STDERR, '>&', $out;
-		exec "mosquitto_$tool", '-h', 'localhost', '-p', $port, '--cafile',
+		exec 'stdbuf', '-oL', "mosquitto_$tool", '-h', 'localhost', '-p', $port, '--cafile',
 		    $stack->root_file, @certificate, @args;
 	}
 	return { pid => $pid, out => $out };

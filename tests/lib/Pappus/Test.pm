@@ -128,7 +128,8 @@ sub http
 }
 
 # Bytes as they are, over TLS (tls => 0: without), to a port by its name.
-# Ends when an answer is complete or the server closes; '' is no answer.
+# Ends when an answer is complete (all => 1: only when the server closes); undef
+# is no answer.
 sub raw
 {
 	my ($self, $bytes, %option) = @_;
@@ -145,7 +146,7 @@ sub raw
 	local $SIG{PIPE} = 'IGNORE';
 	binmode $in;
 	syswrite $in, $bytes;
-	my $got = read_answer($out, $option{timeout} // 10);
+	my $got = read_answer($out, $option{timeout} // 10, $option{all});
 	if ($pid) {
 		kill 'TERM', $pid;
 		waitpid $pid, 0;
@@ -155,13 +156,13 @@ sub raw
 
 sub read_answer
 {
-	my ($from, $seconds) = @_;
+	my ($from, $seconds, $all) = @_;
 	my $select = IO::Select->new($from);
 	my ($got, $end) = ('', time + $seconds);
 	while ($select->can_read($end > time ? $end - time : 0)) {
 		sysread($from, $got, 65536, length $got) or last;
 		my ($head, $body) = split /\r\n\r\n/, $got, 2;
-		last if defined $body && $head =~ /^content-length: *(\d+)/im
+		last if !$all && defined $body && $head =~ /^content-length: *(\d+)/im
 		    && length $body >= $1;
 	}
 	return $got;
