@@ -20,7 +20,11 @@ json_begin(struct buf *out)
 	buf_add_byte(out, '{');
 }
 
-/* RFC 8259 §7: what must be escaped is quotes, backslashes and controls. */
+/*
+ * RFC 8259 §7: what must be escaped is quotes, backslashes and controls.
+ * Line ends in the short form: there are devices that read an answer's PEM
+ * with less than a JSON parser.
+ */
 static void
 add_string(struct buf *out, const char *s)
 {
@@ -28,7 +32,9 @@ add_string(struct buf *out, const char *s)
 	for (; *s != '\0'; s++) {
 		if (*s == '"' || *s == '\\')
 			buf_add_byte(out, '\\');
-		if ((unsigned char)*s < 0x20)
+		if (*s == '\n')
+			buf_add_str(out, "\\n");
+		else if ((unsigned char)*s < 0x20)
 			buf_add_fmt(out, "\\u%04x", (unsigned int)*s);
 		else
 			buf_add_byte(out, (uint8_t)*s);

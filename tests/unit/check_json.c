@@ -36,7 +36,7 @@ START_TEST(writes_escapes)
 	json_begin(&out);
 	json_str(&out, "a", "q\" b\\ n\n t\t x\x1f d\x7f ü水");
 	ck_assert_str_eq(buf_str(&out),
-	    "{\"a\":\"q\\\" b\\\\ n\\u000a t\\u0009 x\\u001f d\x7f ü水\"");
+	    "{\"a\":\"q\\\" b\\\\ n\\n t\\u0009 x\\u001f d\x7f ü水\"");
 	buf_free(&out);
 }
 END_TEST
