@@ -80,6 +80,8 @@ process_start()
 	# The name, in parentheses, may hold anything; the start is field 22.
 	# shellcheck disable=SC2086
 	set -- ${line##*) }
+	# A zombie has ended, whether or not its parent has noticed.
+	[ "$1" != Z ] || return 1
 	echo "${20}"
 }
 

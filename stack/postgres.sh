@@ -77,6 +77,7 @@ postgres_stop()
 {
 	# INT is "fast": sessions are ended, nothing is lost.
 	end_process postgres INT 30
+	end_orphans postgres
 }
 
 # The database, its roles, and a password for each role that logs in.

@@ -13,8 +13,8 @@ plan skip_all => 'not a git checkout, so there is nothing to clone'
     if !-e '.git';
 
 # A name with a space, since people have such folders.
-my $tmp = tempdir('/tmp/pappus-test.XXXXXX');
-my $clone = "$tmp/a stranger's clone";
+my $tmp = tempdir('/tmp/pappus-test.XXXXXX', CLEANUP => 1);
+my $clone = "$tmp/a clone";
 my $source = getcwd();
 
 # run COMMAND in the clone: (exit status, output)
@@ -47,7 +47,11 @@ END {
 
 my $port = free_port();
 my ($status, $out) = run("./quickstart --port $port");
-is($status, 0, 'quickstart') or diag($out);
+is($status, 0, 'quickstart') or do {
+	diag($out);
+	done_testing;
+	exit;
+};
 my @steps = $out =~ /^  \[ok\] +\d+\.\d\d s  (.+)$/mg;
 cmp_ok(scalar @steps, '>=', 10, 'a line for each step') or diag($out);
 unlike($out, qr/[ade]t_[0-9a-z]{27}/, 'no token is printed');
