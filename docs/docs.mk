@@ -1,1 +1,8 @@
 # SPDX-License-Identifier: ISC
+# Manual pages, and what is read beside the source.
+dist_man_MANS = \
+	docs/pappus.1 \
+	docs/pappus-admin.8 \
+	docs/pappus-enroll.8 \
+	docs/pappus-identity.8
+EXTRA_DIST += docs/road.svg
