@@ -53,6 +53,20 @@ postgres_init()
 	printf 'stack "%s" postgres\n' "$me" postgres >"$PGDATA/pg_ident.conf"
 }
 
+# What a killed server leaves behind.  PostgreSQL takes its number in the lock
+# file seriously even when that is a zombie's, or after a reboot another's.
+postgres_unlock()
+{
+	local pid
+	rm -f "$RUN/pg"/.s.PGSQL.*
+	[ -f "$PGDATA/postmaster.pid" ] || return 0
+	pid=$(head -n 1 "$PGDATA/postmaster.pid")
+	case $(readlink "/proc/$pid/exe" || true) in
+	*/postgres) ;;
+	*) rm -f "$PGDATA/postmaster.pid" ;;
+	esac
+}
+
 postgres_start()
 {
 	local owner=()
@@ -64,7 +78,7 @@ postgres_start()
 		set_setting PGDATA "$PGDATA"
 	fi
 	install -d -m 0711 "${owner[@]}" "$RUN/pg"
-	rm -f "$RUN/pg"/.s.PGSQL.*
+	postgres_unlock
 	# The sweep knows the server by its error output, as all others.
 	(cd / && run_as postgres "$(postgres_bin)/pg_ctl" start -s -w -t 60 \
 	    -D "$PGDATA" -o "-c listen_addresses='' -k '$RUN/pg'") \
