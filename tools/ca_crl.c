@@ -137,38 +137,53 @@ make_crl(const struct ca_folder *root, const struct ca_ceremony *c,
 	return crl;
 }
 
+/*
+ * What leaves this folder is checked as its readers will check it: decoded
+ * again (only then OpenSSL looks at the extensions) and verified.
+ */
+static bool
+check(const struct buf *der, X509 *issuer, uint64_t number, struct err *err)
+{
+	X509_CRL *crl = crl_decode(der->data, der->len, err);
+	EVP_PKEY *key = X509_get0_pubkey(issuer);
+	uint64_t got = 0;
+	bool ok = crl != NULL && key != NULL &&
+		  X509_CRL_verify(crl, key) == 1 &&
+		  crl_number(crl, &got, err) && got == number;
+
+	X509_CRL_free(crl);
+	ERR_clear_error();
+	return ok || err_set(err, ERR_CRYPTO,
+			 "the list that was made does not verify");
+}
+
 static bool
 make_files(const struct ca_args *args, struct ca_ceremony *c, X509_CRL *crl,
-    const char *dir, uint64_t number, struct err *err)
+    const struct ca_folder *root, uint64_t number, struct err *err)
 {
 	const char *out = args->value[CA_OPT_OUT];
 	const char *dot = strrchr(out, '.');
-	bool pem = dot != NULL && strcmp(dot, ".pem") == 0;
-	struct buf data = BUF_INIT;
-	char name[40];
+	struct buf der = BUF_INIT, data = BUF_INIT;
+	char name[48];
+	bool ok = false;
 
-	if (!(pem ? crl_encode_pem : crl_encode_der)(crl, &data, err))
-		return false;
+	if (!crl_encode_der(crl, &der, err) ||
+	    !check(&der, root->cert, number, err))
+		goto out;
+	if (dot == NULL || strcmp(dot, ".pem") != 0)
+		buf_add(&data, der.data, der.len);
+	else if (!crl_encode_pem(crl, &data, err))
+		goto out;
 	ca_ceremony_output(c, NULL, out, &data);
-	if (!crl_encode_der(crl, &data, err))
-		return false;
-	snprintf(name, sizeof(name), "%" PRIu64 ".crl", number);
-	ca_ceremony_output(c, dir, name, &data);
+	snprintf(name, sizeof(name), "crl/%" PRIu64 ".crl", number);
+	ca_ceremony_output(c, args->value[CA_OPT_DIR], name, &der);
 	buf_add_str(&c->text, "  The root signed its revocation list.\n\n");
 	ca_describe_crl(&c->text, crl);
-	return true;
-}
-
-/* What leaves this folder is checked as its readers will check it. */
-static bool
-check(X509_CRL *crl, X509 *issuer, struct err *err)
-{
-	EVP_PKEY *key = X509_get0_pubkey(issuer);
-
-	if (key != NULL && X509_CRL_verify(crl, key) == 1)
-		return true;
-	ERR_clear_error();
-	return err_set(err, ERR_CRYPTO, "the list's own signature is wrong");
+	ok = true;
+out:
+	buf_free(&der);
+	buf_free(&data);
+	return ok;
 }
 
 static bool

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: ISC
+# Tests of layer 2 (certificates) and of the archive that can use a CA's key.
+EXTRA_DIST += tests/unit/pki.h
+
+if HAVE_CHECK
+cert_ldadd = libpappus-ca.a libpappus.a $(CHECK_LIBS) $(CRYPTO_LIBS)
+
+check_PROGRAMS += \
+	tests/unit/check_cert \
+	tests/unit/check_crl \
+	tests/unit/check_csr \
+	tests/unit/check_issue \
+	tests/unit/check_key \
+	tests/unit/check_keystore \
+	tests/unit/check_profile \
+	tests/unit/check_serial \
+	tests/unit/check_sign \
+	tests/unit/check_template \
+	tests/unit/check_urls
+tests_unit_check_cert_LDADD = $(cert_ldadd)
+tests_unit_check_crl_LDADD = $(cert_ldadd)
+tests_unit_check_csr_LDADD = $(cert_ldadd)
+tests_unit_check_issue_LDADD = $(cert_ldadd)
+tests_unit_check_key_LDADD = $(cert_ldadd)
+tests_unit_check_keystore_LDADD = $(cert_ldadd)
+tests_unit_check_profile_LDADD = $(cert_ldadd)
+tests_unit_check_serial_LDADD = $(cert_ldadd)
+tests_unit_check_sign_LDADD = $(cert_ldadd)
+tests_unit_check_template_LDADD = $(cert_ldadd)
+tests_unit_check_urls_LDADD = $(cert_ldadd)
+endif
