@@ -205,8 +205,7 @@ run(const struct ca_args *args, struct err *err)
 	    !read_revoked(dir, &entries, err))
 		goto out;
 	crl = make_crl(&root, &c, &entries, number, err);
-	ok = crl != NULL && check(crl, root.cert, err) &&
-	     make_files(args, &c, crl, lists, number, err) &&
+	ok = crl != NULL && make_files(args, &c, crl, &root, number, err) &&
 	     ca_ceremony_commit(&c, dir,
 		 "  Publish the list under the root's crl-url, and make the "
 		 "next one\n"
