@@ -24,7 +24,9 @@ super_psql()
 # folder, and goes with it at the next boot.
 postgres_place()
 {
-	if is_root && ! run_as postgres test -x "$DIR" 2>/dev/null; then
+	if [ -d "$DIR/pgdata" ]; then
+		echo "$DIR/pgdata"
+	elif is_root && ! run_as postgres test -x "$DIR" 2>/dev/null; then
 		echo "$RUN/pgdata"
 	else
 		echo "$DIR/pgdata"
@@ -71,12 +73,9 @@ postgres_start()
 {
 	local owner=()
 	! is_root || owner=(-o postgres -g postgres)
-	PGDATA=$(setting PGDATA)
-	if [ -z "$PGDATA" ] || [ ! -f "$PGDATA/PG_VERSION" ]; then
-		PGDATA=$(postgres_place)
-		postgres_init
-		set_setting PGDATA "$PGDATA"
-	fi
+	PGDATA=$(postgres_place)
+	set_setting PGDATA "$PGDATA"
+	[ -f "$PGDATA/PG_VERSION" ] || postgres_init
 	install -d -m 0711 "${owner[@]}" "$RUN/pg"
 	postgres_unlock
 	# The sweep knows the server by its error output, as all others.
