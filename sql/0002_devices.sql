@@ -32,6 +32,7 @@ SET search_path = pg_catalog, pappus, pg_temp
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -170,19 +171,20 @@ SET search_path = pg_catalog, pappus, pg_temp
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
-	-- Back-dated for devices whose clocks are late (DESIGN: validity).
+	-- Back-dated for devices whose clocks are late.
 	starts timestamptz := date_trunc('second', now() - interval '1 hour');
 	ends timestamptz := (starts AT TIME ZONE 'UTC' + interval '30 years')
 		AT TIME ZONE 'UTC';
-	default_issuer int;
 	locked text[];
 	outcomes text[];
 	projects text[];
 	issuers int[];
 	replaces boolean[];
+	any_first boolean;
 BEGIN
 	SELECT array_agg(l.device_id) INTO locked
 	FROM
@@ -193,17 +195,14 @@ BEGIN
 		ORDER BY d.device_id
 		FOR UPDATE OF d) l;
 
-	SELECT max(i.issuer_id) INTO default_issuer
-	FROM unnest(issuer_ids) AS r (id)
-	JOIN pappus.issuers i ON i.issuer_id = r.id
-	WHERE i.purpose = 'device' AND i.state = 'issuing';
-
 	SELECT array_agg(a.outcome), array_agg(a.project_id),
-		array_agg(a.issuer_id), array_agg(a.replaces)
-	INTO outcomes, projects, issuers, replaces
+		array_agg(a.issuer_id), array_agg(a.replaces),
+		bool_or(a.is_first)
+	INTO outcomes, projects, issuers, replaces, any_first
 	FROM
 		(SELECT d.project_id, i.issuer_id,
 			p.reissue_policy = 'replace' AS replaces,
+			d.identity_issued_at IS NULL AS is_first,
 			CASE
 			-- Only what the first statement locked: a token that was
 			-- changed since then is the next request's.
@@ -221,7 +220,11 @@ BEGIN
 			ON d.device_id = r.id AND d.token_sha256 = r.sha256
 		LEFT JOIN pappus.projects p ON p.project_id = d.project_id
 		LEFT JOIN pappus.issuers i
-			ON i.issuer_id = coalesce(p.device_issuer_id, default_issuer)
+			ON i.issuer_id = coalesce(p.device_issuer_id,
+				(SELECT max(o.issuer_id)
+				FROM unnest(issuer_ids) AS k (id)
+				JOIN pappus.issuers o ON o.issuer_id = k.id
+				WHERE o.purpose = 'device' AND o.state = 'issuing'))
 			AND i.issuer_id = ANY (issuer_ids)
 			AND i.purpose = 'device' AND i.state = 'issuing'
 		ORDER BY r.n) a;
@@ -241,12 +244,13 @@ BEGIN
 		(serial, issuer_id, not_after, reason, actor, origin)
 	SELECT c.serial, c.issuer_id, c.not_after, 4, c.device_id, 'reissue'
 	FROM
-		(SELECT DISTINCT ON (r.device_id) r.device_id, r.serial
+		(SELECT DISTINCT ON (r.device_id COLLATE "C")
+			r.device_id, r.serial
 		FROM unnest(outcomes, replaces, device_ids, serials)
 			WITH ORDINALITY
 			AS r (outcome, replaces, device_id, serial, n)
 		WHERE r.outcome = 'issued' AND r.replaces
-		ORDER BY r.device_id, r.n DESC) last
+		ORDER BY r.device_id COLLATE "C", r.n DESC) last
 	JOIN pappus.certificates c
 		ON c.device_id = last.device_id AND c.serial <> last.serial
 	WHERE c.not_after > now()
@@ -260,11 +264,13 @@ BEGIN
 		actor = excluded.actor, origin = excluded.origin
 	WHERE v.reason = 6;
 
-	UPDATE pappus.devices d
-	SET identity_issued_at = now()
-	FROM unnest(outcomes, device_ids) AS r (outcome, device_id)
-	WHERE r.outcome = 'issued' AND d.device_id = r.device_id
-		AND d.identity_issued_at IS NULL;
+	IF any_first THEN
+		UPDATE pappus.devices d
+		SET identity_issued_at = now()
+		FROM unnest(outcomes, device_ids) AS r (outcome, device_id)
+		WHERE r.outcome = 'issued' AND d.device_id = r.device_id
+			AND d.identity_issued_at IS NULL;
+	END IF;
 
 	RETURN QUERY
 	SELECT r.n::int, r.outcome, r.project_id, r.issuer_id,
