@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: ISC
+# The processes of a program in a stack: keep, the multiwatch it keeps, and
+# multiwatch's workers; and what Linux tells of a process.
+package Pappus::Workers;
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use Pappus::Test qw(slurp wait_until);
+
+our @EXPORT_OK = qw(children alive multiwatch workers wait_workers status_of);
+
+# The children of a process that have not ended, by number.
+sub children
+{
+	my ($parent) = @_;
+	my @found;
+	for my $dir (glob '/proc/[0-9]*') {
+		# The name in parentheses may hold anything.
+		my ($state, $ppid) =
+		    (eval { slurp("$dir/stat") } // '') =~ /^.*\) (\S) (\d+) /s
+		    or next;
+		push @found, $dir =~ /(\d+)$/
+		    if $ppid == $parent && $state ne 'Z';
+	}
+	return sort { $a <=> $b } @found;
+}
+
+sub alive
+{
+	my ($pid) = @_;
+	my $stat = eval { slurp("/proc/$pid/stat") } // return 0;
+	return $stat !~ /\) Z /;
+}
+
+# The multiwatch of a program, or undef while keep starts it anew.
+sub multiwatch
+{
+	my ($stack, $program) = @_;
+	my ($pid) = grep { (eval { slurp("/proc/$_/comm") } // '')
+		=~ /^multiwatch/ } children($stack->pid($program));
+	return $pid;
+}
+
+sub workers
+{
+	my ($stack, $program) = @_;
+	my $parent = multiwatch($stack, $program) // return;
+	# Not what multiwatch has only just forked.
+	return grep { (eval { slurp("/proc/$_/comm") } // '')
+		=~ /^\Q$program\E$/ } children($parent);
+}
+
+# Wait for COUNT workers none of which is among OLD; their numbers.
+sub wait_workers
+{
+	my ($stack, $program, $count, @old) = @_;
+	my @now;
+	wait_until(15, sub {
+		@now = workers($stack, $program);
+		my %now = map { $_ => 1 } @now;
+		return @now == $count && !grep { $now{$_} } @old;
+	}) or die "$program doesn't get its $count workers again\n";
+	return @now;
+}
+
+# A field of /proc/PID/status, such as Seccomp.
+sub status_of
+{
+	my ($pid, $field) = @_;
+	return slurp("/proc/$pid/status") =~ /^\Q$field\E:\s+(\S.*)$/m
+	    ? $1 : undef;
+}
+
+1;
