@@ -108,6 +108,7 @@ show_key(struct buf *out, const struct ca_args *args, const char *path,
 static bool
 show_file(const struct ca_args *args, const char *path, struct err *err)
 {
+	enum { DER_SEQUENCE = 0x30 };
 	struct buf data = BUF_INIT, out = BUF_INIT;
 	bool ok = ca_file_read(path, &data, err);
 
@@ -115,9 +116,10 @@ show_file(const struct ca_args *args, const char *path, struct err *err)
 		goto out;
 	if (strstr(buf_str(&data), "PRIVATE KEY-----") != NULL)
 		ok = show_key(&out, args, path, err);
+	else if (data.len > 0 && data.data[0] == DER_SEQUENCE)
+		ok = show_der(&out, data.data, data.len);
 	else
-		ok = data.len > 0 && (show_der(&out, data.data, data.len) ||
-					 show_pem(&out, &data));
+		ok = data.len > 0 && show_pem(&out, &data);
 	if (ok)
 		printf("%s: %s\n", path, buf_str(&out));
 	else
