@@ -37,12 +37,12 @@ sub finish
 	return $? >> 8;
 }
 
-# Listens until one message came or five seconds are over.
+# Listens until one message came or three seconds are over.
 sub subscribed
 {
 	my ($device, $topic) = @_;
 	my $client = client('sub', $device, '-d', '-i', "$device->{id}-sub", '-t',
-	    $topic, '-C', 1, '-W', 5, '-F', 'got %t %p');
+	    $topic, '-C', 1, '-W', 3, '-F', 'got %t %p');
 	wait_until(5, sub { output($client) =~ /^Subscribed/m })
 	    or diag(output($client));
 	return $client;
