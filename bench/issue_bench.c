@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The time of one core that it takes to make a key, a device certificate and
- *both as PEM: the way of most programs (text extensions, a BIO, everything
- *anew), our builder, and the template that identity uses.  The three take
- *turns, so that a machine that gets slower does so for all; the median is
- *printed.
+ * The time of one core that a key, a device certificate and both as PEM take:
+ * the way of most programs (text extensions, a BIO, everything anew), our
+ * builder, and the template that identity uses.  The three take turns, so
+ * that a machine that gets slower does so for all; the median is printed.
  *
  *	bench/issue_bench [ROUNDS [PER_ROUND]]
  */
