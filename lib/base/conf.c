@@ -51,8 +51,9 @@ load_number(
 
 	errno = 0;
 	value = strtoimax(text, &end, 10);
-	if (*text == '\0' || *end != '\0' || errno != 0 || value < row->min ||
-	    value > row->max)
+	/* strtoimax would also take white space and a plus sign. */
+	if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 ||
+	    value < row->min || value > row->max)
 		return err_set(err, ERR_CONFIG,
 		    "%s is \"%.40s\", but must be a number from %" PRId64
 		    " to %" PRId64,

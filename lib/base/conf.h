@@ -13,7 +13,7 @@
 
 #include "base/err.h"
 
-/* The variables; the comment gives the member of the table's row. */
+/* The variables. */
 enum conf_key {
 	CONF_DATABASE,	  /* PAPPUS_DATABASE */
 	CONF_CA_DIR,	  /* PAPPUS_CA_DIR */
@@ -40,7 +40,7 @@ enum conf_program {
 bool conf_load(enum conf_program program, struct err *err);
 
 /*
- * The text of a variable, or its default; NULL when it is optional and unset.
+ * The text of a variable; NULL when it is optional and unset.
  * Owned by the environment.  After conf_load.
  */
 const char *conf_str(enum conf_key key);

@@ -31,12 +31,18 @@ setup(struct fixture *f, enum token_kind kind, enum name_kind name)
 	token_format(kind, f->name, &secret, f->good);
 }
 
+static void
+done(struct fixture *f)
+{
+	buf_free(&f->rs.headers);
+	buf_free(&f->rs.body);
+}
+
 /* Present the header once, or twice, or not at all (value NULL). */
 static bool
 present(struct fixture *f, enum token_kind kind, const char *value, bool twice)
 {
-	buf_free(&f->rs.headers);
-	buf_free(&f->rs.body);
+	done(f);
 	memset(&f->rs, 0, sizeof(f->rs));
 	memset(f->params, 0, sizeof(f->params));
 	if (value != NULL) {
@@ -81,6 +87,7 @@ START_TEST(test_a_bearer_token_is_read)
 		ck_assert(present(&f, TOKEN_DEVICE, value, false));
 		ck_assert_str_eq(f.token.name, f.name);
 	}
+	done(&f);
 }
 END_TEST
 
@@ -96,6 +103,7 @@ START_TEST(test_nothing_presented_is_401_without_error)
 		ck_assert(!present(&f, TOKEN_DEVICE, values[i], false));
 		assert_refused(&f, 401, false);
 	}
+	done(&f);
 }
 END_TEST
 
@@ -116,6 +124,7 @@ START_TEST(test_a_wrong_token_is_401_with_error)
 	snprintf(value, sizeof(value), "Bearer %s", f.good);
 	ck_assert(!present(&f, TOKEN_DEVICE, value, false));
 	assert_refused(&f, 401, true);
+	done(&f);
 }
 END_TEST
 
@@ -128,9 +137,11 @@ START_TEST(test_a_token_presented_twice_is_400)
 	snprintf(value, sizeof(value), "Bearer %s", f.good);
 	ck_assert(!present(&f, TOKEN_DEVICE, value, true));
 	assert_refused(&f, 400, false);
+	done(&f);
 	setup(&f, TOKEN_ENROLLMENT, NAME_ENROLLMENT_TOKEN);
 	ck_assert(!present(&f, TOKEN_ENROLLMENT, f.good, true));
 	assert_refused(&f, 400, false);
+	done(&f);
 }
 END_TEST
 
@@ -147,6 +158,7 @@ START_TEST(test_an_enrolment_token_has_a_scheme_of_its_own)
 	    "WWW-Authenticate: Thistle-Device-Enrollment-Token realm="));
 	ck_assert(!present(&f, TOKEN_ENROLLMENT, "Bearer x", false));
 	assert_refused(&f, 401, true);
+	done(&f);
 }
 END_TEST
 
