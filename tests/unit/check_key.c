@@ -195,7 +195,8 @@ START_TEST(other_keys_are_refused)
 }
 END_TEST
 
-START_TEST(passphrases_open_and_wrong_ones_do_not)
+/* scrypt is slow on purpose, so each of these uses it twice at most. */
+START_TEST(a_passphrase_opens)
 {
 	EVP_PKEY *key = key_generate("P-384", NULL);
 	struct file f, pass;
@@ -206,18 +207,30 @@ START_TEST(passphrases_open_and_wrong_ones_do_not)
 	ck_assert_ptr_nonnull(
 	    strstr(buf_str(&pem), "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
 	f = file_with(buf_str(&pem), 0600);
-	loads(f.path, "correct horse", key);
-	refused(f.path, "correct horsf", ERR_CONFIG);
-	refused(f.path, "", ERR_CONFIG);
-	refused(f.path, NULL, ERR_CONFIG);
 	pass = file_with("correct horse\nsecond line\n", 0600);
 	ck_assert(key_file_load(f.path, pass.path, &got, NULL));
+	ck_assert_int_eq(EVP_PKEY_eq(got, key), 1);
 	EVP_PKEY_free(got);
 	ck_assert_int_eq(chmod(pass.path, 0644), 0);
 	ck_assert(!key_file_load(f.path, pass.path, &got, NULL));
 	ck_assert_ptr_null(got);
-	ck_assert(!key_file_load(f.path, NULL, &got, NULL));
 	file_remove(&pass);
+	file_remove(&f);
+	buf_free(&pem);
+	EVP_PKEY_free(key);
+}
+END_TEST
+
+START_TEST(a_wrong_passphrase_does_not)
+{
+	EVP_PKEY *key = key_generate("P-256", NULL);
+	struct buf pem = BUF_INIT;
+	struct file f;
+
+	ck_assert(key_encode_pem(key, "correct horse", &pem, NULL));
+	f = file_with(buf_str(&pem), 0600);
+	refused(f.path, "correct horsf", ERR_CONFIG);
+	refused(f.path, NULL, ERR_CONFIG);
 	file_remove(&f);
 	buf_free(&pem);
 	EVP_PKEY_free(key);
@@ -253,5 +266,5 @@ START_TEST(passphrase_files_are_checked)
 END_TEST
 
 UNIT_MAIN("key", pkcs8_is_what_openssl_writes, keys_differ,
-    files_of_others_are_refused, other_keys_are_refused,
-    passphrases_open_and_wrong_ones_do_not, passphrase_files_are_checked)
+    files_of_others_are_refused, other_keys_are_refused, a_passphrase_opens,
+    a_wrong_passphrase_does_not, passphrase_files_are_checked)
