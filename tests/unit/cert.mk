@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Tests of layer 2 (certificates) and of the archive that can use a CA's key.
-EXTRA_DIST += tests/unit/pki.h
+EXTRA_DIST += tests/unit/pki.h tests/unit/template.h
 
 if HAVE_CHECK
 cert_ldadd = libpappus-ca.a libpappus.a $(CHECK_LIBS) $(CRYPTO_LIBS)
@@ -16,6 +16,7 @@ check_PROGRAMS += \
 	tests/unit/check_serial \
 	tests/unit/check_sign \
 	tests/unit/check_template \
+	tests/unit/check_template_rules \
 	tests/unit/check_urls
 tests_unit_check_cert_LDADD = $(cert_ldadd)
 tests_unit_check_crl_LDADD = $(cert_ldadd)
@@ -27,5 +28,6 @@ tests_unit_check_profile_LDADD = $(cert_ldadd)
 tests_unit_check_serial_LDADD = $(cert_ldadd)
 tests_unit_check_sign_LDADD = $(cert_ldadd)
 tests_unit_check_template_LDADD = $(cert_ldadd)
+tests_unit_check_template_rules_LDADD = $(cert_ldadd)
 tests_unit_check_urls_LDADD = $(cert_ldadd)
 endif
