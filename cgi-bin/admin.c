@@ -136,7 +136,8 @@ projects_get(struct call *call)
 static void
 projects_post(struct call *call)
 {
-	struct json_field name = {"name", 1, NAME_CHARS, true, NULL};
+	struct json_field name = {
+	    .key = "name", .min = 1, .max = NAME_CHARS, .required = true};
 	char id[NAME_MAX_LEN + 1], location[64 + NAME_MAX_LEN];
 	const char *args[] = {id, NULL};
 	struct err err = {0};
@@ -235,7 +236,8 @@ device_get(struct call *call)
 static void
 change_device(struct call *call, enum statement statement)
 {
-	struct json_field reason = {"reason", 1, REASON_CHARS, true, NULL};
+	struct json_field reason = {
+	    .key = "reason", .min = 1, .max = REASON_CHARS, .required = true};
 	const char *args[] = {call->arg, NULL};
 	struct err err = {0};
 

@@ -4,3 +4,6 @@ include tests/unit/unit.mk
 include tests/unit/cert.mk
 include tests/unit/world.mk
 include tests/fuzz/fuzz.mk
+
+# check's four seconds are too few on a busy machine with sanitizers.
+AM_TESTS_ENVIRONMENT = CK_DEFAULT_TIMEOUT=300; export CK_DEFAULT_TIMEOUT;

@@ -11,8 +11,8 @@
 
 #include "encoding/utf8.h"
 
-/* An object and the strings in it: json-c counts both as a level. */
-enum { DEPTH = 2, NAMED_MAX = 40 };
+/* An object, a list and the strings in it: json-c counts each as a level. */
+enum { DEPTH = 3, NAMED_MAX = 40 };
 
 void
 json_begin(struct buf *out)
@@ -126,7 +126,7 @@ parse(const uint8_t *data, size_t len, struct err *err)
 		err_set(err, ERR_ENCODING, "The body is not UTF-8.");
 	else if (why == json_tokener_error_depth)
 		err_set(err, ERR_MALFORMED,
-		    "The object is nested: all its members must be strings.");
+		    "The object is nested: its members must be plain.");
 	else if (why != json_tokener_success ||
 		 !json_object_is_type(object, json_type_object) ||
 		 json_tokener_get_parse_end(tokener) != len)
@@ -157,56 +157,143 @@ unknown(const char *key, struct err *err)
 	    "The object has an unknown member \"%s\": leave it out.", key);
 }
 
+static char *
+copy(const char *text)
+{
+	char *mine = strdup(text);
+
+	if (mine == NULL)
+		abort();
+	return mine;
+}
+
+static bool
+take_text(struct json_object *value, const struct json_field *field, char **out,
+    struct err *err)
+{
+	if (!json_object_is_type(value, json_type_string))
+		return err_set(err, ERR_MALFORMED,
+		    field->kind == JSON_STRINGS
+			? "The member %s must be a list of strings."
+			: "The member %s must be a string.",
+		    field->key);
+	if (!utf8_check_value("member", field->key,
+		(const uint8_t *)json_object_get_string(value),
+		(size_t)json_object_get_string_len(value), (size_t)field->min,
+		(size_t)field->max, err))
+		return false;
+	*out = copy(json_object_get_string(value));
+	return true;
+}
+
+static bool
+take_number(
+    struct json_object *value, struct json_field *field, struct err *err)
+{
+	/* A fraction is another type; what overflows is cut to the limit. */
+	if (json_object_is_type(value, json_type_int))
+		field->number = json_object_get_int64(value);
+	if (!json_object_is_type(value, json_type_int) ||
+	    field->number < field->min || field->number > field->max)
+		return err_set(err, ERR_MALFORMED,
+		    "The member %s must be a whole number from %" PRId64
+		    " to %" PRId64 ".",
+		    field->key, field->min, field->max);
+	return true;
+}
+
+static bool
+take_list(struct json_object *value, struct json_field *field, size_t *strings,
+    struct err *err)
+{
+	size_t i, len;
+
+	if (!json_object_is_type(value, json_type_array) ||
+	    (len = json_object_array_length(value)) == 0)
+		return err_set(err, ERR_MALFORMED,
+		    "The member %s must be a list of strings.", field->key);
+	if (len > JSON_LIST_MAX)
+		return err_set(err, ERR_TOO_LONG,
+		    "The list %s has over %d members.", field->key,
+		    JSON_LIST_MAX);
+	field->list = calloc(len, sizeof(*field->list));
+	if (field->list == NULL)
+		abort();
+	for (i = 0; i < len; i++) {
+		if (!take_text(json_object_array_get_idx(value, i), field,
+			&field->list[i], err))
+			return false;
+		field->list_len++;
+	}
+	*strings += len;
+	return true;
+}
+
+/* Take one member; strings counts those that it was in the text. */
 static bool
 take(struct json_field *fields, size_t n, const char *key,
-    struct json_object *value, struct err *err)
+    struct json_object *value, size_t *strings, struct err *err)
 {
-	const char *text;
-	size_t i, len;
+	struct json_field *field;
+	size_t i;
 
 	for (i = 0; i < n; i++)
 		if (strcmp(fields[i].key, key) == 0)
 			break;
 	if (i == n)
 		return unknown(key, err);
-	if (!json_object_is_type(value, json_type_string))
-		return err_set(
-		    err, ERR_MALFORMED, "The member %s must be a string.", key);
-	text = json_object_get_string(value);
-	len = (size_t)json_object_get_string_len(value);
-	if (!utf8_check_value("member", key, (const uint8_t *)text, len,
-		fields[i].min_chars, fields[i].max_chars, err))
-		return false;
-	fields[i].value = strdup(text);
-	if (fields[i].value == NULL)
-		abort();
-	return true;
+	field = &fields[i];
+	field->given = true;
+	*strings += 1;
+	if (value == NULL && field->nullable) {
+		field->is_null = true;
+		return true;
+	}
+	switch (field->kind) {
+	case JSON_STRING:
+		*strings += 1;
+		return take_text(value, field, &field->value, err);
+	case JSON_NUMBER:
+		return take_number(value, field, err);
+	case JSON_STRINGS:
+		return take_list(value, field, strings, err);
+	}
+	return false;
 }
 
 static bool
 take_all(struct json_object *object, size_t strings, struct json_field *fields,
     size_t n, struct err *err)
 {
-	size_t i;
+	size_t kept = 0, i;
 
 	json_object_object_foreach(object, key, value)
 	{
-		if (!take(fields, n, key, value, err))
+		if (!take(fields, n, key, value, &kept, err))
 			return false;
 	}
 	/*
-	 * json-c keeps the last of several members of one name.  Each that it
-	 * kept was two strings in the text, a key and a value; a member that
-	 * it dropped was one more at least.
+	 * json-c keeps the last of several members of one name.  A member that
+	 * it dropped was at least one more string in the text: its key.
 	 */
-	if (strings != 2 * (size_t)json_object_object_length(object))
+	if (strings != kept)
 		return err_set(err, ERR_DUPLICATE,
 		    "The object has a member twice: give each once.");
 	for (i = 0; i < n; i++)
-		if (fields[i].required && fields[i].value == NULL)
+		if (fields[i].required && !fields[i].given)
 			return err_set(err, ERR_MALFORMED,
 			    "The member %s is missing.", fields[i].key);
 	return true;
+}
+
+static void
+forget(struct json_field *field)
+{
+	field->value = NULL;
+	field->list = NULL;
+	field->list_len = 0;
+	field->number = 0;
+	field->given = field->is_null = false;
 }
 
 bool
@@ -218,7 +305,7 @@ json_read(const uint8_t *data, size_t len, struct json_field *fields, size_t n,
 	size_t i, strings;
 
 	for (i = 0; i < n; i++)
-		fields[i].value = NULL;
+		forget(&fields[i]);
 	if (len > INT_MAX) {
 		err_set(err, ERR_TOO_LONG, "The body is too long.");
 		goto out;
@@ -239,10 +326,45 @@ out:
 void
 json_fields_free(struct json_field *fields, size_t n)
 {
-	size_t i;
+	size_t i, j;
 
 	for (i = 0; i < n; i++) {
 		free(fields[i].value);
-		fields[i].value = NULL;
+		for (j = 0; j < fields[i].list_len; j++)
+			free(fields[i].list[j]);
+		free(fields[i].list);
+		forget(&fields[i]);
+	}
+}
+
+static void
+add_list(struct buf *out, const struct json_field *field)
+{
+	size_t i;
+
+	for (i = 0; i < field->list_len; i++) {
+		buf_add_byte(out, i == 0 ? '[' : ',');
+		add_string(out, field->list[i]);
+	}
+	buf_add_byte(out, ']');
+}
+
+void
+json_fields(struct buf *out, const struct json_field *fields, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (!fields[i].given)
+			continue;
+		if (fields[i].kind == JSON_NUMBER && !fields[i].is_null) {
+			json_int(out, fields[i].key, fields[i].number);
+		} else if (fields[i].kind == JSON_STRINGS &&
+			   !fields[i].is_null) {
+			add_key(out, fields[i].key);
+			add_list(out, &fields[i]);
+		} else {
+			json_str(out, fields[i].key, fields[i].value);
+		}
 	}
 }

@@ -13,8 +13,9 @@ enum { FIELDS = 2, TEXT_MAX = 4096 };
 static void
 fields_init(struct json_field fields[FIELDS])
 {
-	fields[0] = (struct json_field){"name", 1, TEXT_MAX, true, NULL};
-	fields[1] = (struct json_field){"reason", 0, 64, false, NULL};
+	fields[0] = (struct json_field){
+	    .key = "name", .min = 1, .max = TEXT_MAX, .required = true};
+	fields[1] = (struct json_field){.key = "reason", .max = 64};
 }
 
 static void

@@ -57,8 +57,8 @@ END_TEST
 enum { NAME, REASON, FIELDS };
 
 static const struct json_field empty[FIELDS] = {
-    [NAME] = {"name", 1, 4, true, NULL},
-    [REASON] = {"reason", 0, 4, false, NULL},
+    [NAME] = {.key = "name", .min = 1, .max = 4, .required = true},
+    [REASON] = {.key = "reason", .max = 4},
 };
 
 static void
@@ -145,7 +145,7 @@ START_TEST(refuses_other_members)
 	refused("{\"name\":NaN}", ERR_MALFORMED, "name must be a string");
 	refused("{\"name\":{}}", ERR_MALFORMED, "name must be a string");
 	refused("{\"name\":[]}", ERR_MALFORMED, "name must be a string");
-	refused("{\"name\":[\"a\"]}", ERR_MALFORMED, "nested");
+	refused("{\"name\":[\"a\"]}", ERR_MALFORMED, "must be a string");
 	refused("{\"name\":{\"name\":\"a\"}}", ERR_MALFORMED, "nested");
 	refused("{\"name\":\"a\",\"Name\":\"b\"}", ERR_MALFORMED,
 	    "unknown member \"Name\"");
@@ -216,7 +216,121 @@ START_TEST(refuses_depth_without_end)
 }
 END_TEST
 
-UNIT_MAIN("json", writes, writes_escapes, writes_behind_members_of_others,
-    reads, refuses_what_is_no_object, refuses_other_members,
-    refuses_members_twice, refuses_values_out_of_bounds,
-    refuses_what_is_no_text, refuses_depth_without_end)
+/* An object of every kind of member. */
+enum { COUNTER, LIMIT, RANGES, NOTE, KINDS };
+
+static const struct json_field kinds[KINDS] = {
+    [COUNTER] = {.key = "n", .kind = JSON_NUMBER, .min = -2, .max = 99},
+    [LIMIT] = {.key = "limit", .kind = JSON_NUMBER, .max = 9, .nullable = true},
+    [RANGES] = {.key = "in", .kind = JSON_STRINGS, .min = 1, .max = 4},
+    [NOTE] = {.key = "note", .max = 4},
+};
+
+START_TEST(test_reads_and_writes_every_kind)
+{
+	static const struct {
+		const char *text;
+		const char *written; /* NULL: the same */
+	} rows[] = {
+	    {"{\"n\":-2}", NULL},
+	    {"{\"n\":99,\"limit\":0}", NULL},
+	    {"{\"limit\":null}", NULL},
+	    {"{\"in\":[\"a\",\"bcde\"],\"note\":\"x\"}", NULL},
+	    {" { \"note\" : \"\\u00fc\" , \"n\" : 1 } ",
+		"{\"n\":1,\"note\":\"ü\"}"},
+	    {"{}", NULL},
+	};
+	struct json_field fields[KINDS];
+	struct buf out = BUF_INIT;
+	struct err err = {0};
+	size_t i;
+
+	for (i = 0; i < COUNT(rows); i++) {
+		memcpy(fields, kinds, sizeof(fields));
+		ck_assert_msg(json_read((const uint8_t *)rows[i].text,
+				  strlen(rows[i].text), fields, KINDS, &err),
+		    "%s: %s", rows[i].text, err.detail);
+		buf_reset(&out);
+		json_begin(&out);
+		json_fields(&out, fields, KINDS);
+		json_end(&out);
+		ck_assert_str_eq(buf_str(&out),
+		    rows[i].written == NULL ? rows[i].text : rows[i].written);
+		json_fields_free(fields, KINDS);
+	}
+	buf_free(&out);
+}
+END_TEST
+
+START_TEST(test_refuses_what_is_of_another_kind)
+{
+	static const struct {
+		const char *text;
+		enum err_code code;
+		const char *why;
+	} rows[] = {
+	    {"{\"n\":-3}", ERR_MALFORMED, "from -2 to 99"},
+	    {"{\"n\":100}", ERR_MALFORMED, "n must be a whole number"},
+	    {"{\"n\":99999999999999999999}", ERR_MALFORMED, "whole number"},
+	    {"{\"n\":1.0}", ERR_MALFORMED, "whole number"},
+	    {"{\"n\":\"1\"}", ERR_MALFORMED, "whole number"},
+	    {"{\"n\":null}", ERR_MALFORMED, "whole number"},
+	    {"{\"n\":true}", ERR_MALFORMED, "whole number"},
+	    {"{\"n\":1,\"n\":1}", ERR_DUPLICATE, "twice"},
+	    {"{\"limit\":null,\"limit\":1}", ERR_DUPLICATE, "twice"},
+	    {"{\"in\":[]}", ERR_MALFORMED, "in must be a list of strings"},
+	    {"{\"in\":\"a\"}", ERR_MALFORMED, "list of strings"},
+	    {"{\"in\":[1]}", ERR_MALFORMED, "list of strings"},
+	    {"{\"in\":[\"a\",null]}", ERR_MALFORMED, "list of strings"},
+	    {"{\"in\":[[\"a\"]]}", ERR_MALFORMED, "nested"},
+	    {"{\"in\":[\"\"]}", ERR_MALFORMED, "in"},
+	    {"{\"in\":[\"abcde\"]}", ERR_TOO_LONG, "in"},
+	    {"{\"in\":[\"a\"],\"in\":[\"a\"]}", ERR_DUPLICATE, "twice"},
+	    {"{\"note\":{}}", ERR_MALFORMED, "note must be a string"},
+	};
+	struct json_field fields[KINDS];
+	struct err err;
+	size_t i;
+
+	for (i = 0; i < COUNT(rows); i++) {
+		memcpy(fields, kinds, sizeof(fields));
+		memset(&err, 0, sizeof(err));
+		ck_assert_msg(!json_read((const uint8_t *)rows[i].text,
+				  strlen(rows[i].text), fields, KINDS, &err),
+		    "%s", rows[i].text);
+		ck_assert_msg(err.code == rows[i].code &&
+				  strstr(err.detail, rows[i].why) != NULL,
+		    "%s: %s: %s", rows[i].text, err_name(err.code), err.detail);
+	}
+}
+END_TEST
+
+START_TEST(test_a_list_has_a_limit)
+{
+	struct json_field fields[KINDS];
+	struct buf text = BUF_INIT;
+	struct err err = {0};
+	size_t i;
+
+	buf_add_str(&text, "{\"in\":[\"a\"");
+	for (i = 1; i < JSON_LIST_MAX; i++)
+		buf_add_str(&text, ",\"a\"");
+	memcpy(fields, kinds, sizeof(fields));
+	buf_add_str(&text, "]}");
+	ck_assert(json_read(text.data, text.len, fields, KINDS, &err));
+	ck_assert_uint_eq(fields[RANGES].list_len, JSON_LIST_MAX);
+	json_fields_free(fields, KINDS);
+	text.len -= 2;
+	buf_add_str(&text, ",\"a\"]}");
+	ck_assert(!json_read(text.data, text.len, fields, KINDS, &err));
+	ck_assert_int_eq(err.code, ERR_TOO_LONG);
+	buf_free(&text);
+}
+END_TEST
+
+UNIT_MAIN("json", test_reads_and_writes_every_kind,
+    test_refuses_what_is_of_another_kind, test_a_list_has_a_limit, writes,
+    writes_escapes, writes_behind_members_of_others, reads,
+    refuses_what_is_no_object, refuses_other_members, refuses_members_twice,
+    refuses_values_out_of_bounds, refuses_what_is_no_text,
+    refuses_depth_without_end)
