@@ -29,6 +29,7 @@ sub children
 sub alive
 {
 	my ($pid) = @_;
+	die "no process\n" if !$pid;
 	my $stat = eval { slurp("/proc/$pid/stat") } // return 0;
 	return $stat !~ /\) Z /;
 }
