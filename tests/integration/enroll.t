@@ -6,7 +6,7 @@ use warnings;
 use utf8;
 use Encode qw(encode_utf8);
 use Test::More;
-use Pappus::Check qw(is_problem at_once log_line);
+use Pappus::Check qw(is_problem at_once forged log_line);
 use Pappus::Test;
 
 my $stack = Pappus::Test->start(env => { PAPPUS_DEADLINE_MS => 2000 });
@@ -229,17 +229,6 @@ subtest 'a token of which something is wrong' => sub {
 	    'and so has a regenerated one');
 	is($with->($token)->{status}, 200, 'its successor works at once');
 };
-
-# Another secret for the row of a token, with the checksum that belongs to it.
-sub forged
-{
-	my ($of) = @_;
-	require Digest::SHA;
-	my $text = substr($of, 0, 29) . '0' x 32;
-	my $bits = unpack 'B30', Digest::SHA::sha256($text);
-	my @digits = split //, '0123456789abcdefghjkmnpqrstvwxyz';
-	return $text . join '', map { $digits[oct "0b$_"] } $bits =~ /(.{5})/g;
-}
 
 subtest 'an expired token' => sub {
 	my $id = 'etk_' . substr $token, 3, 26;

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: ISC
 # What several test files ask of a stack: that an answer is a problem in the
-# documented shape, many requests at the same moment, and which processes work.
+# documented shape, many requests at the same moment, tokens that are none.
 package Pappus::Check;
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha256);
 use Exporter qw(import);
-use JSON::PP ();
-use Pappus::Test qw(slurp spew);
+use Pappus::Test qw(slurp wait_until);
 use Test::More;
 
-our @EXPORT_OK = qw(is_problem at_once workers log_line serial_of);
+our @EXPORT_OK = qw(is_problem at_once forged log_line serial_of);
 
 # is_problem NAME, ANSWER, STATUS, KIND, HEADER => VALUE…: the answer is an
 # RFC 9457 problem of that kind with all its members and headers.
@@ -72,15 +72,15 @@ sub at_once
 	} 0 .. $#requests;
 }
 
-# The process numbers of a program's workers: grandchildren of what keeps its
-# multiwatch.
-sub workers
+# A token as well-formed as the one given, for the same row, with another
+# secret.
+sub forged
 {
-	my ($stack, $program) = @_;
-	my @pids = ($stack->pid($program));
-	@pids = map { split ' ', slurp("/proc/$_/task/$_/children") } @pids
-	    for 1 .. 2;
-	return sort { $a <=> $b } @pids;
+	my ($token) = @_;
+	my @digits = split //, '0123456789abcdefghjkmnpqrstvwxyz';
+	my $text = substr($token, 0, 29) . '0' x 32;
+	return $text . join '', map { $digits[oct "0b$_"] }
+	    unpack('B30', sha256($text)) =~ /(.{5})/g;
 }
 
 # The line that a program has logged for a request, as {name => value}.  It
@@ -88,7 +88,7 @@ sub workers
 sub log_line
 {
 	my ($stack, $program, $request_id) = @_;
-	my $line = Pappus::Test::wait_until(5, sub {
+	my $line = wait_until(5, sub {
 		$stack->log($program) =~ /^(.* request_id=$request_id .*)$/m
 		    ? $1 : undef;
 	}) or return {};
