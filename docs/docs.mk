@@ -6,4 +6,10 @@ dist_man_MANS = \
 	docs/pappus-admin.8 \
 	docs/pappus-enroll.8 \
 	docs/pappus-identity.8
-EXTRA_DIST += docs/road.svg
+dist_doc_DATA = \
+	docs/api.md \
+	docs/architecture.md \
+	docs/decisions.md \
+	docs/deploy.md \
+	docs/errors.md \
+	docs/road.svg
