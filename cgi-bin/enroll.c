@@ -76,6 +76,19 @@ respond_outcome(struct call *call, const struct enrollment *e,
 		    "The enrolment token has expired; ask the project's "
 		    "operator for a new one.");
 		return;
+	case ENROLLMENT_TOKEN_USED_UP:
+		respond_refused(call, PROBLEM_TOKEN_USED_UP,
+		    "The enrolment token has enrolled as many devices as it "
+		    "may; ask the project's operator for a new one.");
+		return;
+	case ENROLLMENT_ADDRESS_NOT_ALLOWED:
+		respond_refused(call, PROBLEM_ADDRESS_NOT_ALLOWED,
+		    "The enrolment token may not be used from this address.");
+		return;
+	case ENROLLMENT_DEVICE_LIMIT:
+		respond_refused(call, PROBLEM_DEVICE_LIMIT,
+		    "The project has as many devices as it may.");
+		return;
 	case ENROLLMENT_PROJECT_DISABLED:
 		respond_refused(call, PROBLEM_PROJECT_DISABLED,
 		    "The project takes no devices at present.");
@@ -93,6 +106,9 @@ respond_outcome(struct call *call, const struct enrollment *e,
 		respond_refused(call, PROBLEM_UNAVAILABLE,
 		    "Another request for this external_id is being served; "
 		    "ask again.");
+		return;
+	case ENROLLMENT_LATE:
+		problem_respond_batch(call->rs, call->rq, BATCH_EXPIRED);
 		return;
 	case ENROLLMENT_OUTCOMES:
 		break;
@@ -130,6 +146,7 @@ enroll_post(struct call *call)
 	struct enrollment e = {
 	    .address = call->rq->address,
 	    .request_id = call->rq->id,
+	    .deadline = call->deadline,
 	};
 	struct err err = {0};
 

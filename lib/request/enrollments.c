@@ -10,10 +10,14 @@ static const char *const names[ENROLLMENT_OUTCOMES] = {
     [ENROLLMENT_REPEATED] = "repeated",
     [ENROLLMENT_INVALID_TOKEN] = "invalid_token",
     [ENROLLMENT_TOKEN_EXPIRED] = "token_expired",
+    [ENROLLMENT_TOKEN_USED_UP] = "token_used_up",
+    [ENROLLMENT_ADDRESS_NOT_ALLOWED] = "address_not_allowed",
+    [ENROLLMENT_DEVICE_LIMIT] = "device_limit",
     [ENROLLMENT_PROJECT_DISABLED] = "project_disabled",
     [ENROLLMENT_IDENTITY_EXISTS] = "identity_exists",
     [ENROLLMENT_DEVICE_DENIED] = "device_denied",
     [ENROLLMENT_BUSY] = "busy",
+    [ENROLLMENT_LATE] = "late",
 };
 
 /* The function's parameters, in its order. */
@@ -26,11 +30,13 @@ enum {
 	EXTERNAL_ID,
 	ADDRESS,
 	REQUEST_ID,
+	DEADLINE,
 	PARAMS
 };
 
 static void
-add_request(struct buf arrays[PARAMS], const struct enrollment *e)
+add_request(
+    struct buf arrays[PARAMS], const struct enrollment *e, const struct db *db)
 {
 	pgarray_str(&arrays[TOKEN_ID], e->token.name);
 	pgarray_bytea(&arrays[TOKEN_SHA256], e->token.digest, TOKEN_DIGEST_LEN);
@@ -41,6 +47,7 @@ add_request(struct buf arrays[PARAMS], const struct enrollment *e)
 	pgarray_str(&arrays[EXTERNAL_ID], e->external_id);
 	pgarray_str(&arrays[ADDRESS], e->address);
 	pgarray_str(&arrays[REQUEST_ID], e->request_id);
+	pgarray_time(&arrays[DEADLINE], db_wall_ms(db, e->deadline));
 }
 
 /* Rows come in any order; the first column says whose they are, from 1. */
@@ -74,9 +81,11 @@ enrollments_record(void *ctx, void **items, size_t n)
 	enum batch_result result;
 	size_t i;
 
+	if (!outcome_connect(ctx))
+		return BATCH_DOWN;
 	for (i = 0; i < n; i++) {
 		((struct enrollment *)items[i])->outcome = ENROLLMENT_OUTCOMES;
-		add_request(arrays, items[i]);
+		add_request(arrays, items[i], ctx);
 	}
 	for (i = 0; i < PARAMS; i++)
 		params[i] = pgarray_end(&arrays[i]);

@@ -13,10 +13,14 @@ enum enrollment_outcome {
 	ENROLLMENT_REPEATED,	  /* the same device, with the new token */
 	ENROLLMENT_INVALID_TOKEN, /* unknown, wrong or regenerated */
 	ENROLLMENT_TOKEN_EXPIRED,
+	ENROLLMENT_TOKEN_USED_UP,
+	ENROLLMENT_ADDRESS_NOT_ALLOWED,
+	ENROLLMENT_DEVICE_LIMIT, /* the project has as many as it may */
 	ENROLLMENT_PROJECT_DISABLED,
 	ENROLLMENT_IDENTITY_EXISTS, /* external_id has fetched an identity */
 	ENROLLMENT_DEVICE_DENIED,   /* external_id is of a denied device */
 	ENROLLMENT_BUSY,	    /* another is enrolling external_id */
+	ENROLLMENT_LATE, /* its deadline had passed; nothing was done */
 	ENROLLMENT_OUTCOMES
 };
 
@@ -33,6 +37,7 @@ struct enrollment {
 	const char *external_id; /* UTF-8 or NULL */
 	const char *address;	 /* an IP address or NULL */
 	const char *request_id;	 /* 32 hex digits */
+	int64_t deadline;	 /* clock_mono_us; not done after it */
 
 	enum enrollment_outcome outcome;
 	char project_id[NAME_MAX_LEN + 1];

@@ -13,6 +13,9 @@ static const char *const names[ISSUANCE_OUTCOMES] = {
     [ISSUANCE_NO_ISSUER] = "no_issuer",
     [ISSUANCE_ISSUER_EXPIRING] = "issuer_expiring",
     [ISSUANCE_BUSY] = "busy",
+    [ISSUANCE_LATE] = "late",
+    [ISSUANCE_RATE_LIMITED] = "rate_limited",
+    [ISSUANCE_IDENTITY_EXISTS] = "identity_exists",
 };
 
 /* The function's parameters, in its order; the last is one for the batch. */
@@ -23,13 +26,15 @@ enum {
 	SPKI_SHA256,
 	ADDRESS,
 	REQUEST_ID,
+	DEADLINE,
 	ARRAYS,
 	ISSUER_IDS = ARRAYS,
 	PARAMS
 };
 
 static void
-add_request(struct buf arrays[ARRAYS], const struct issuance *i)
+add_request(
+    struct buf arrays[ARRAYS], const struct issuance *i, const struct db *db)
 {
 	pgarray_str(&arrays[DEVICE_ID], i->token.name);
 	pgarray_bytea(&arrays[TOKEN_SHA256], i->token.digest, TOKEN_DIGEST_LEN);
@@ -38,6 +43,7 @@ add_request(struct buf arrays[ARRAYS], const struct issuance *i)
 	    &arrays[SPKI_SHA256], i->spki_sha256, ISSUANCE_DIGEST_LEN);
 	pgarray_str(&arrays[ADDRESS], i->address);
 	pgarray_str(&arrays[REQUEST_ID], i->request_id);
+	pgarray_time(&arrays[DEADLINE], db_wall_ms(db, i->deadline));
 }
 
 static void
@@ -51,6 +57,7 @@ take_answer(const struct db_rows *rows, size_t row, void **items, size_t n)
 	i = items[at];
 	i->outcome = (enum issuance_outcome)outcome_find(
 	    names, ISSUANCE_OUTCOMES, db_rows_str(rows, row, 1));
+	i->retry_after = db_rows_int(rows, row, 6);
 	if (i->outcome != ISSUANCE_ISSUED)
 		return;
 	outcome_copy(
@@ -69,9 +76,11 @@ issuances_record(struct db *db, const char *issuer_ids, void **items, size_t n)
 	enum batch_result result;
 	size_t i;
 
+	if (!outcome_connect(db))
+		return BATCH_DOWN;
 	for (i = 0; i < n; i++) {
 		((struct issuance *)items[i])->outcome = ISSUANCE_OUTCOMES;
-		add_request(arrays, items[i]);
+		add_request(arrays, items[i], db);
 	}
 	for (i = 0; i < ARRAYS; i++)
 		params[i] = pgarray_end(&arrays[i]);

@@ -21,6 +21,9 @@ enum issuance_outcome {
 	ISSUANCE_NO_ISSUER,	  /* none that this worker has the key of */
 	ISSUANCE_ISSUER_EXPIRING, /* the leaf would outlive its sub-CA */
 	ISSUANCE_BUSY,
+	ISSUANCE_LATE,	       /* its deadline had passed; nothing was done */
+	ISSUANCE_RATE_LIMITED, /* too many this hour; see retry_after */
+	ISSUANCE_IDENTITY_EXISTS, /* the policy says once */
 	ISSUANCE_OUTCOMES
 };
 
@@ -33,12 +36,14 @@ struct issuance {
 	uint8_t spki_sha256[ISSUANCE_DIGEST_LEN]; /* of the new public key */
 	const char *address;	/* an IP address or NULL; borrowed */
 	const char *request_id; /* 32 hex digits; borrowed */
+	int64_t deadline;	/* clock_mono_us; not done after it */
 
 	enum issuance_outcome outcome;
 	char project_id[NAME_MAX_LEN + 1];
 	int issuer_id;
 	int64_t not_before; /* seconds since 1970 */
 	int64_t not_after;
+	int64_t retry_after; /* seconds */
 };
 
 /*

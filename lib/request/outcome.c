@@ -34,14 +34,30 @@ outcome_find(const char *const *names, size_t n, const char *word)
 	return n;
 }
 
+static int64_t
+patience(void)
+{
+	return clock_mono_us() + conf_int(CONF_DEADLINE_MS) * 1000;
+}
+
+bool
+outcome_connect(struct db *db)
+{
+	struct err err = {0};
+
+	if (db_connect(db, patience(), &err))
+		return true;
+	log_msg(LOG_LEVEL_WARN, result_events[DB_DOWN], "%s", err.detail);
+	return false;
+}
+
 enum batch_result
 outcome_call(struct db *db, enum statement statement, const char *const *params,
     size_t n, struct db_rows **rows)
 {
 	struct err err = {0};
-	int64_t deadline = clock_mono_us() + conf_int(CONF_DEADLINE_MS) * 1000;
 	enum db_result result =
-	    db_call(db, statement, params, deadline, rows, &err);
+	    db_call(db, statement, params, patience(), rows, &err);
 
 	if (result == DB_OK && db_rows_count(*rows) != n) {
 		err_set(&err, ERR_MISMATCH, "%zu rows for %zu requests",

@@ -15,6 +15,9 @@
  */
 size_t outcome_find(const char *const *names, size_t n, const char *word);
 
+/* Make sure that there is a connection; false has been logged. */
+bool outcome_connect(struct db *db);
+
 /*
  * Call a function that takes a batch of n and answers a row a request.
  * BATCH_DONE: there are n rows in *rows, for db_rows_free.  Anything else

@@ -17,6 +17,9 @@ enum problem {
 	PROBLEM_INVALID_TOKEN,		/* 401 */
 	PROBLEM_FORBIDDEN,		/* 403, the role doesn't suffice */
 	PROBLEM_TOKEN_EXPIRED,		/* 403 */
+	PROBLEM_TOKEN_USED_UP,		/* 403 */
+	PROBLEM_ADDRESS_NOT_ALLOWED,	/* 403 */
+	PROBLEM_DEVICE_LIMIT,		/* 403 */
 	PROBLEM_PROJECT_DISABLED,	/* 403 */
 	PROBLEM_DEVICE_DENIED,		/* 403 */
 	PROBLEM_NOT_FOUND,		/* 404 */
@@ -25,6 +28,7 @@ enum problem {
 	PROBLEM_IDENTITY_EXISTS,	/* 409 */
 	PROBLEM_PAYLOAD_TOO_LARGE,	/* 413 */
 	PROBLEM_UNSUPPORTED_MEDIA_TYPE, /* 415 */
+	PROBLEM_TOO_MANY_REQUESTS,	/* 429 */
 	PROBLEM_INTERNAL,		/* 500 */
 	PROBLEM_UNAVAILABLE		/* 503 */
 };
@@ -32,7 +36,8 @@ enum problem {
 /*
  * Make the response a problem.  detail tells the caller what was wrong and
  * what to do; it holds nothing secret and nothing that helps to guess.
- * A 503 gets Retry-After.  WWW-Authenticate and Allow are the caller's.
+ * A 503 gets Retry-After; that of a 429 is the caller's, as are
+ * WWW-Authenticate and Allow.
  */
 void problem_respond(struct http_response *rs, const struct http_request *rq,
     enum problem problem, const char *detail);

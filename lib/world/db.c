@@ -25,6 +25,7 @@ struct db {
 	bool connected;		      /* at least once */
 	bool warned;		      /* a WARNING came during this call */
 	bool was_down;		      /* so that coming back is logged */
+	int64_t epoch_us; /* the server's wall clock at clock_mono_us 0 */
 	int64_t backoff_us;
 	int64_t retry_at; /* clock_mono_us; no attempt before */
 };
@@ -138,6 +139,36 @@ connect_finish(PGconn *conn, int64_t deadline)
 	return status == PGRES_POLLING_OK;
 }
 
+/* Collect the last result of what was sent; NULL: late, or cut off. */
+static PGresult *collect(PGconn *conn, int64_t deadline);
+
+/*
+ * Ask the server what time it is.  The answer is late by half a round trip,
+ * which makes a deadline that much stricter.
+ */
+static bool
+set_clock(struct db *db, int64_t deadline)
+{
+	PGresult *res = NULL;
+	bool ok;
+
+	if (PQsendQueryParams(db->conn, statement_sql(STATEMENT_CLOCK), 0, NULL,
+		NULL, NULL, NULL, 0))
+		res = collect(db->conn, deadline);
+	ok = PQresultStatus(res) == PGRES_TUPLES_OK;
+	if (ok)
+		db->epoch_us =
+		    strtoll(PQgetvalue(res, 0, 0), NULL, 10) - clock_mono_us();
+	PQclear(res);
+	return ok;
+}
+
+int64_t
+db_wall_ms(const struct db *db, int64_t mono_us)
+{
+	return (db->epoch_us + mono_us) / 1000;
+}
+
 static bool
 connect_now(struct db *db, int64_t deadline, struct err *err)
 {
@@ -154,7 +185,7 @@ connect_now(struct db *db, int64_t deadline, struct err *err)
 	if (db->conn == NULL)
 		abort();
 	if (PQstatus(db->conn) == CONNECTION_BAD ||
-	    !connect_finish(db->conn, deadline)) {
+	    !connect_finish(db->conn, deadline) || !set_clock(db, deadline)) {
 		err_set_pq(err, ERR_UNAVAILABLE, "cannot connect",
 		    PQerrorMessage(db->conn));
 		disconnect(db);
@@ -200,7 +231,6 @@ ensure(struct db *db, int64_t deadline, struct err *err)
 	return db->conn != NULL || connect_now(db, deadline, err);
 }
 
-/* Collect the last result of what was sent; NULL: late, or cut off. */
 static PGresult *
 collect(PGconn *conn, int64_t deadline)
 {
@@ -227,6 +257,12 @@ collect(PGconn *conn, int64_t deadline)
 	}
 	PQclear(res);
 	return NULL;
+}
+
+bool
+db_connect(struct db *db, int64_t deadline, struct err *err)
+{
+	return ensure(db, deadline, err);
 }
 
 /* What the server's last word means for the transaction. */

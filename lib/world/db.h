@@ -56,6 +56,19 @@ enum db_result db_call(struct db *db, enum statement statement,
     struct err *err);
 
 /*
+ * Make sure that there is a connection, as db_call does.  False: *err says
+ * why not.
+ */
+bool db_connect(struct db *db, int64_t deadline, struct err *err);
+
+/*
+ * The server's wall clock, in milliseconds since 1970, at a moment of
+ * clock_mono_us.  Hosts' clocks differ; a deadline that the server is to look
+ * at must be told in its own.  After db_connect.
+ */
+int64_t db_wall_ms(const struct db *db, int64_t mono_us);
+
+/*
  * Run SQL text of several statements as one message, which PostgreSQL takes as
  * one transaction unless the text says otherwise.  For migrations.
  * On failure *err holds the server's message, sqlstate its code when not NULL.

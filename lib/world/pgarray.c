@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+#include "base/clock.h"
+
 static void
 separate(struct buf *array)
 {
@@ -47,6 +49,16 @@ pgarray_int(struct buf *array, int64_t value)
 {
 	separate(array);
 	buf_add_fmt(array, "%" PRId64, value);
+}
+
+void
+pgarray_time(struct buf *array, int64_t ms)
+{
+	char text[CLOCK_RFC3339_LEN + 1];
+
+	clock_rfc3339(ms, text);
+	separate(array);
+	buf_add_fmt(array, "\"%s\"", text);
 }
 
 const char *

@@ -19,6 +19,9 @@ void pgarray_bytea(struct buf *array, const uint8_t *bytes, size_t len);
 /* Append an integer element. */
 void pgarray_int(struct buf *array, int64_t value);
 
+/* Append a timestamptz element: milliseconds since 1970. */
+void pgarray_time(struct buf *array, int64_t ms);
+
 /* Close the array and return its text, good until array changes. */
 const char *pgarray_end(struct buf *array);
 

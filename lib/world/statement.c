@@ -17,28 +17,44 @@ struct statement_row {
 	}
 
 static const struct statement_row rows[STATEMENT_MAX] = {
-    [STATEMENT_ENROLL] = {"enroll", 8,
+    [STATEMENT_CLOCK] = {"clock", 0,
+	"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"},
+    [STATEMENT_ENROLL] = {"enroll", 9,
 	"SELECT n, outcome, device_id, project_id, enrolled_at"
-	" FROM pappus.enroll($1,$2,$3,$4,$5,$6,$7,$8)"},
-    [STATEMENT_ISSUE] = {"issue", 7,
-	"SELECT n, outcome, project_id, issuer_id, not_before, not_after"
-	" FROM pappus.issue($1,$2,$3,$4,$5,$6,$7)"},
+	" FROM pappus.enroll($1,$2,$3,$4,$5,$6,$7,$8,$9)"},
+    [STATEMENT_ISSUE] = {"issue", 8,
+	"SELECT n, outcome, project_id, issuer_id, not_before, not_after,"
+	" retry_after FROM pappus.issue($1,$2,$3,$4,$5,$6,$7,$8)"},
     [STATEMENT_ISSUERS] = {"issuers", 0,
 	"SELECT issuer_id, parent_id, purpose, state, certificate, crl_url,"
 	" ca_url, trust_domain, profile_sha256 FROM pappus.issuers()"
 	" ORDER BY issuer_id"},
+    [STATEMENT_DEVICE_CA] = {"device_ca", 3,
+	"SELECT outcome, issuer_id FROM pappus.device_ca($1,$2,$3)"},
     [STATEMENT_ADMIN_AUTHENTICATE] = ADMIN("admin_authenticate", 0, ""),
     [STATEMENT_PROJECT_CREATE] = ADMIN("admin_project_create", 2, ",$5,$6"),
     [STATEMENT_PROJECT_LIST] = ADMIN("admin_project_list", 2, ",$5,$6"),
     [STATEMENT_PROJECT_GET] = ADMIN("admin_project_get", 1, ",$5"),
+    [STATEMENT_PROJECT_UPDATE] = ADMIN("admin_project_update", 2, ",$5,$6"),
     [STATEMENT_ENROLLMENT_TOKEN_REGENERATE] =
-	ADMIN("admin_enrollment_token_regenerate", 3, ",$5,$6,$7"),
+	ADMIN("admin_enrollment_token_regenerate", 4, ",$5,$6,$7,$8"),
     [STATEMENT_ENROLLMENT_TOKEN_LIST] =
 	ADMIN("admin_enrollment_token_list", 3, ",$5,$6,$7"),
+    [STATEMENT_ENROLLMENT_TOKEN_INVALIDATE] =
+	ADMIN("admin_enrollment_token_invalidate", 1, ",$5"),
     [STATEMENT_DEVICE_LIST] = ADMIN("admin_device_list", 3, ",$5,$6,$7"),
     [STATEMENT_DEVICE_GET] = ADMIN("admin_device_get", 1, ",$5"),
     [STATEMENT_DEVICE_DENY] = ADMIN("admin_device_deny", 2, ",$5,$6"),
     [STATEMENT_DEVICE_ALLOW] = ADMIN("admin_device_allow", 2, ",$5,$6"),
+    [STATEMENT_DEVICE_REVOKE] = ADMIN("admin_device_revoke", 3, ",$5,$6,$7"),
+    [STATEMENT_DEVICE_RESET] = ADMIN("admin_device_reset", 3, ",$5,$6,$7"),
+    [STATEMENT_CERTIFICATE_LIST] =
+	ADMIN("admin_certificate_list", 3, ",$5,$6,$7"),
+    [STATEMENT_CERTIFICATE_GET] = ADMIN("admin_certificate_get", 1, ",$5"),
+    [STATEMENT_CERTIFICATE_REVOKE] =
+	ADMIN("admin_certificate_revoke", 3, ",$5,$6,$7"),
+    [STATEMENT_ISSUER_LIST] = ADMIN("admin_issuer_list", 0, ""),
+    [STATEMENT_ISSUER_UPDATE] = ADMIN("admin_issuer_update", 2, ",$5,$6"),
     [STATEMENT_ISSUER_REGISTER] = {"issuer_register", 11,
 	"SELECT pappus.setup_issuer_register($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,"
 	"$11)"},
@@ -48,6 +64,10 @@ static const struct statement_row rows[STATEMENT_MAX] = {
 	"SELECT pappus.setup_admin_token_create($1,$2,$3,$4)"},
     [STATEMENT_CERTIFICATE_RECORD] = {"certificate_record", 6,
 	"SELECT pappus.setup_certificate_record($1,$2,$3,$4,$5,$6)"},
+    [STATEMENT_RECOVER_CERTIFICATES] = {"recover_certificates", 1,
+	"SELECT pappus.setup_recover_certificates($1)"},
+    [STATEMENT_RECOVER_DENIALS] = {"recover_denials", 1,
+	"SELECT pappus.setup_recover_denials($1)"},
     [STATEMENT_MIGRATIONS] = {"migrations", 0,
 	"SELECT version, encode(sha256, 'hex') FROM pappus.schema_migrations"
 	" ORDER BY version"},
