@@ -53,8 +53,11 @@ respond_bad(struct call *call, const char *detail)
 static bool
 path_names(struct call *call, enum name_kind kind)
 {
-	if (name_valid(kind, call->arg, strlen(call->arg)))
+	if (name_valid(kind, call->arg, strlen(call->arg))) {
+		if (kind == NAME_DEVICE)
+			memcpy(call->rs->device_id, call->arg, NAME_MAX_LEN);
 		return true;
+	}
 	problem_respond(call->rs, call->rq, PROBLEM_NOT_FOUND,
 	    "There is nothing with this id.");
 	return false;
@@ -71,25 +74,23 @@ act(struct call *call, enum statement statement, const char *const *args)
 enum { QUERY_LIMIT, QUERY_CURSOR, QUERY_PROJECT, QUERY_FIELDS };
 
 static bool
-read_query(struct call *call, struct form_field fields[QUERY_FIELDS])
+read_query(struct call *call, struct form_field *fields, size_t n)
 {
-	const char *query = call->rq->query == NULL ? "" : call->rq->query;
 	const char *limit;
 	struct err err = {0};
 	char *end;
-	long n;
+	long size;
 
-	if (!form_parse("application/x-www-form-urlencoded",
-		(const uint8_t *)query, strlen(query), fields, QUERY_FIELDS,
-		&err)) {
+	if (!form_parse_query(call->rq->query, fields, n, &err)) {
 		problem_respond_err(call->rs, call->rq, &err);
 		return false;
 	}
 	limit = fields[QUERY_LIMIT].value;
 	if (limit == NULL)
 		return true;
-	n = strtol(limit, &end, 10);
-	if (*limit < '1' || *limit > '9' || *end != '\0' || n > PAGE_SIZE_MAX) {
+	size = strtol(limit, &end, 10);
+	if (*limit < '1' || *limit > '9' || *end != '\0' ||
+	    size > PAGE_SIZE_MAX) {
 		respond_bad(call, "limit must be a number from 1 to 1000.");
 		return false;
 	}
@@ -109,7 +110,9 @@ list(struct call *call, enum statement statement, const char *head,
 	const char *args[3], *limit, *project;
 	size_t n = 0;
 
-	if (!read_query(call, fields))
+	/* project_id is the last, and only a filter of devices. */
+	if (!read_query(
+		call, fields, by_project ? QUERY_FIELDS : QUERY_PROJECT))
 		goto out;
 	project = fields[QUERY_PROJECT].value;
 	if (project != NULL &&
@@ -249,7 +252,6 @@ change_device(struct call *call, enum statement statement)
 		return;
 	}
 	args[1] = reason.value;
-	memcpy(call->rs->device_id, call->arg, NAME_MAX_LEN);
 	act(call, statement, args);
 	json_fields_free(&reason, 1);
 }

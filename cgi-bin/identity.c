@@ -183,6 +183,20 @@ record(void *ctx, void **items, size_t n)
 	return result;
 }
 
+/* An error about files says so; what named them is known here. */
+static void
+name_variables(struct err *err)
+{
+	const struct err why = *err;
+
+	err_clear(err);
+	err_set(err, why.code, "PAPPUS_CA_DIR%s: %s",
+	    conf_str(CONF_PASSPHRASE) == NULL
+		? ""
+		: " and PAPPUS_CA_PASSPHRASE_FILE",
+	    why.detail);
+}
+
 static void *
 start(struct err *err)
 {
@@ -190,8 +204,10 @@ start(struct err *err)
 	    conf_str(CONF_CA_DIR), conf_str(CONF_PASSPHRASE), err);
 	struct context *context;
 
-	if (issuers == NULL)
+	if (issuers == NULL) {
+		name_variables(err);
 		return NULL;
+	}
 	context = calloc(1, sizeof(*context));
 	if (context == NULL)
 		abort();

@@ -26,33 +26,6 @@ ca_cert_read(const char *path, struct err *err)
 	return cert;
 }
 
-/* Ask on the terminal, without echo; a new passphrase twice. */
-static bool
-ask(bool make, struct buf *passphrase, struct err *err)
-{
-	char text[1024 + 1];
-	FILE *terminal = fopen("/dev/tty", "re");
-	bool ok;
-	int rc;
-
-	if (terminal == NULL)
-		return err_set_errno(err, "--ask-passphrase needs a terminal");
-	fclose(terminal);
-	rc = EVP_read_pw_string(text, sizeof(text),
-	    make ? "Passphrase for the new key: " : "Passphrase of the key: ",
-	    make ? 1 : 0);
-	ok = rc == 0 && text[0] != '\0';
-	if (ok)
-		buf_add_str(passphrase, text);
-	else
-		err_set(err, ERR_CONFIG,
-		    make ? "no passphrase, or not the same twice"
-			 : "no passphrase");
-	ERR_clear_error();
-	explicit_bzero(text, sizeof(text));
-	return ok;
-}
-
 bool
 ca_passphrase(const struct ca_args *args, bool make, struct buf *passphrase,
     struct err *err)
@@ -62,7 +35,7 @@ ca_passphrase(const struct ca_args *args, bool make, struct buf *passphrase,
 	if (file != NULL)
 		return key_passphrase_load(file, passphrase, err);
 	if (args->value[CA_OPT_ASK_PASSPHRASE] != NULL)
-		return ask(make, passphrase, err);
+		return ca_terminal_ask(make, passphrase, err);
 	return true;
 }
 

@@ -176,6 +176,13 @@ void ca_folder_close(struct ca_folder *f);
 /* The certificate in a file. */
 X509 *ca_cert_read(const char *path, struct err *err);
 
+/* --- ca_terminal.c ------------------------------------------------------ */
+
+/* Ask for a passphrase without echo; for a new key (make) twice. */
+bool ca_terminal_ask(bool make, struct buf *passphrase, struct err *err);
+
+/* --- ca_folder.c: keys and their passphrases ----------------------------- */
+
 /*
  * The passphrase for a key that exists (make false) or for a new one, which
  * is asked for twice.  Left empty when neither option was given.

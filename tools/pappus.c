@@ -35,6 +35,7 @@ static const struct command commands[] = {
 	"Make an admin token and write it to a new file, mode 0600."},
 };
 
+enum { EXIT_USAGE = 2 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
 static void
@@ -56,7 +57,7 @@ help(FILE *out)
 		print_usage(&commands[i], out);
 	fputs("  pappus --help | --version\n\n", out);
 	conf_help(CONF_TOOL, out);
-	return out == stdout ? EXIT_SUCCESS : EXIT_FAILURE;
+	return out == stdout ? EXIT_SUCCESS : EXIT_USAGE;
 }
 
 /* The command that argv starts with; *words is how many words it takes. */
@@ -90,7 +91,7 @@ run(const struct command *command, int argc, char **argv)
 	if (conf_load(CONF_TOOL, &err) && command->run(argc, argv, &err))
 		return EXIT_SUCCESS;
 	fprintf(stderr, "pappus: %s\n", err.detail);
-	return EXIT_FAILURE;
+	return err.code == ERR_CONFIG ? EXIT_USAGE : EXIT_FAILURE;
 }
 
 int

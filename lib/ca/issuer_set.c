@@ -2,6 +2,9 @@
 /* The sub-CAs at hand: see issuer_set.h, and pappus.issuers in sql/. */
 #include "ca/issuer_set.h"
 
+#include <sys/stat.h>
+
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -46,7 +49,7 @@ struct issuer_set {
 	const char *dir;
 	const char *passphrase_file;
 	int64_t looked_at; /* of the refreshing thread, as is seen */
-	struct buf seen;   /* the rows that list was made of */
+	struct buf seen;   /* the folder and rows that list was made of */
 	atomic_bool expired;
 	pthread_mutex_t lock; /* over list */
 	struct issuer_list *list;
@@ -217,6 +220,11 @@ build_list(const struct issuer_set *set, const struct db_rows *rows)
 		log_msg(LOG_LEVEL_ERROR, "keys-unusable", "%s", err.detail);
 	for (i = 0; i < n && keys != NULL; i++)
 		add_row(list, rows, i, keys);
+	if (keys != NULL && keystore_count(keys) > list->n)
+		log_msg(LOG_LEVEL_WARN, "keys-unused",
+		    "%zu of the keys in %s are of no device sub-CA that is "
+		    "registered as issuing",
+		    keystore_count(keys) - list->n, set->dir);
 	keystore_free(keys);
 	pgarray_end(&list->ids);
 	buf_str(&list->roots_pem);
@@ -225,13 +233,18 @@ build_list(const struct issuer_set *set, const struct db_rows *rows)
 	return list;
 }
 
+/* All that a list depends on: a key may come before its row, or after. */
 static void
-describe(const struct db_rows *rows, struct buf *out)
+describe(const char *dir, const struct db_rows *rows, struct buf *out)
 {
 	size_t i, n = db_rows_count(rows);
+	struct stat st = {0};
 	const char *field;
 	int column;
 
+	stat(dir, &st);
+	buf_add_fmt(out, "%" PRIdMAX ".%09ld|", (intmax_t)st.st_mtim.tv_sec,
+	    st.st_mtim.tv_nsec);
 	for (i = 0; i < n; i++)
 		for (column = 0; column < COLUMNS; column++) {
 			field = db_rows_str(rows, i, column);
@@ -239,14 +252,14 @@ describe(const struct db_rows *rows, struct buf *out)
 		}
 }
 
-/* Make a new list when the rows are others than last time. */
+/* Make a new list when something is not as it was last time. */
 static void
 update(struct issuer_set *set, const struct db_rows *rows)
 {
 	struct issuer_list *fresh, *old;
 	struct buf seen = BUF_INIT;
 
-	describe(rows, &seen);
+	describe(set->dir, rows, &seen);
 	if (set->list != NULL && set->list->n > 0 &&
 	    seen.len == set->seen.len &&
 	    memcmp(seen.data, set->seen.data, seen.len) == 0) {

@@ -34,8 +34,8 @@ check_private(int fd, const char *path, bool regular, struct err *err)
 		    path, (unsigned int)(st.st_mode & 0777));
 	if (st.st_uid != geteuid() && st.st_uid != 0)
 		return err_set(err, ERR_REFUSED,
-		    "%s: belongs to another user (uid %lu)", path,
-		    (unsigned long)st.st_uid);
+		    "%s: belongs to uid %lu, but this runs as uid %lu", path,
+		    (unsigned long)st.st_uid, (unsigned long)geteuid());
 	return true;
 }
 

@@ -55,6 +55,22 @@ keep(struct form_reader *r, struct form_field *field, const uint8_t *value,
 	return true;
 }
 
+/* The names are ours to give, not the caller's to have repeated. */
+static bool
+unknown(struct form_reader *r)
+{
+	struct buf names = BUF_INIT;
+	size_t i;
+
+	for (i = 0; i < r->n; i++)
+		buf_add_fmt(
+		    &names, "%s%s", i == 0 ? "" : ", ", r->fields[i].name);
+	err_set(r->err, ERR_MALFORMED, "The query takes only: %s.",
+	    buf_str(&names));
+	buf_free(&names);
+	return false;
+}
+
 bool
 form_take(struct form_reader *r, const struct buf *name, const uint8_t *value,
     size_t len)
@@ -66,6 +82,8 @@ form_take(struct form_reader *r, const struct buf *name, const uint8_t *value,
 	field = form_find(r, name);
 	if (field != NULL)
 		return keep(r, field, value, len);
+	if (r->strict)
+		return unknown(r);
 	if (!utf8_valid_text(value, len, NULL))
 		return err_set(r->err, ERR_ENCODING,
 		    "The form has a field that is not plain text: send UTF-8 "
@@ -118,7 +136,7 @@ bool
 form_parse(const char *content_type, const uint8_t *body, size_t len,
     struct form_field *fields, size_t n, struct err *err)
 {
-	struct form_reader r = {fields, n, 0, err};
+	struct form_reader r = {.fields = fields, .n = n, .err = err};
 	struct buf boundary = BUF_INIT;
 	struct mime type;
 	size_t i;
@@ -139,6 +157,25 @@ form_parse(const char *content_type, const uint8_t *body, size_t len,
 	if (!ok)
 		form_fields_free(fields, n);
 	return ok;
+}
+
+bool
+form_parse_query(
+    const char *query, struct form_field *fields, size_t n, struct err *err)
+{
+	struct form_reader r = {
+	    .fields = fields, .n = n, .strict = true, .err = err};
+	size_t i;
+
+	if (n > FORM_FIELDS_MAX)
+		abort();
+	for (i = 0; i < n; i++)
+		fields[i].value = NULL;
+	if (query == NULL ||
+	    form_read_urlencoded(&r, (const uint8_t *)query, strlen(query)))
+		return true;
+	form_fields_free(fields, n);
+	return false;
 }
 
 void

@@ -41,6 +41,14 @@ struct form_field {
 bool form_parse(const char *content_type, const uint8_t *body, size_t len,
     struct form_field *fields, size_t n, struct err *err);
 
+/*
+ * Read the query of an address, which is encoded like a form, but of which
+ * every field must be one of fields: a filter that was mistyped would show
+ * too much.  query may be NULL.  Errors as above.
+ */
+bool form_parse_query(
+    const char *query, struct form_field *fields, size_t n, struct err *err);
+
 /* Free the values and set them to NULL. */
 void form_fields_free(struct form_field *fields, size_t n);
 

@@ -13,6 +13,7 @@ struct form_reader {
 	struct form_field *fields;
 	size_t n;
 	uint64_t seen; /* a bit per field, since a seen one may be absent */
+	bool strict;   /* unknown fields are refused */
 	struct err *err;
 };
 

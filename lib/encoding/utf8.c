@@ -63,6 +63,14 @@ utf8_valid_text(const uint8_t *s, size_t len, size_t *chars)
 	return true;
 }
 
+static bool
+is_blank(const uint8_t *s, size_t len)
+{
+	while (len > 0 && s[len - 1] == ' ')
+		len--;
+	return len == 0;
+}
+
 bool
 utf8_check_value(const char *what, const char *name, const uint8_t *s,
     size_t len, size_t min, size_t max, struct err *err)
@@ -74,6 +82,9 @@ utf8_check_value(const char *what, const char *name, const uint8_t *s,
 		    "The %s %s is not plain text: send UTF-8 without control "
 		    "characters.",
 		    what, name);
+	if (min > 0 && len > 0 && is_blank(s, len))
+		return err_set(err, ERR_MALFORMED,
+		    "The %s %s holds nothing but spaces.", what, name);
 	if (chars < min)
 		return err_set(err, ERR_MALFORMED,
 		    "The %s %s is too short: its least length is %zu.", what,

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "request/problem.h"
+#include "world/db.h"
 #include "world/process.h"
 
 /* What the threads share. */
@@ -149,6 +150,17 @@ serve_until_signal(struct service *service, const sigset_t *signals)
 }
 
 static bool
+configure(const struct program *program, struct err *err)
+{
+	if (!conf_load(program->conf, err))
+		return false;
+	if (!db_conninfo_check(conf_str(CONF_DATABASE)))
+		return err_set(err, ERR_CONFIG,
+		    "PAPPUS_DATABASE is no connection string that libpq takes");
+	return true;
+}
+
+static bool
 run(const struct program *program, bool check_only, struct err *err)
 {
 	struct service service = {.program = program};
@@ -164,7 +176,7 @@ run(const struct program *program, bool check_only, struct err *err)
 	sigaddset(&signals, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 
-	if (!process_harden(err) || !conf_load(program->conf, err))
+	if (!process_harden(err) || !configure(program, err))
 		return false;
 	service.context = program->start(err);
 	if (service.context == NULL)

@@ -25,6 +25,9 @@ enum db_result {
 struct db;
 struct db_rows;
 
+/* Whether libpq can make sense of a connection string. */
+bool db_conninfo_check(const char *conninfo);
+
 /*
  * A connection that is opened at the first call.  conninfo is libpq's, and
  * may name several hosts; what it leaves open gets the defaults for fail-over

@@ -270,14 +270,14 @@ http_read_body(
 
 	if (len > max)
 		return err_set(err, ERR_TOO_LONG,
-		    "the body has %zu bytes; at most %zu are taken here", len,
+		    "The body has %zu bytes; at most %zu are taken here.", len,
 		    max);
 	if (len == 0)
 		return true;
 	if (FCGX_GetStr((char *)buf_extend(&rq->body, len), (int)len,
 		h->fcgx.in) != (int)len)
 		return err_set(err, ERR_MALFORMED,
-		    "the body ended before its Content-Length");
+		    "The body ended before its Content-Length.");
 	return true;
 }
 

@@ -11,6 +11,7 @@
 #include <linux/seccomp.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <malloc.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -36,6 +37,8 @@ process_harden(struct err *err)
 		return err_set_errno(err, "cannot become undumpable");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return err_set_errno(err, "cannot give up new privileges");
+	if (close_range(STDERR_FILENO + 1, UINT_MAX, 0) != 0)
+		return err_set_errno(err, "cannot close what was inherited");
 	mallopt(M_PERTURB, FREED_BYTE);
 	return true;
 }

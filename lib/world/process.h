@@ -9,8 +9,10 @@
 
 /*
  * Give up what the program doesn't need: core dumps, being traced or read by
- * others of its user (PR_SET_DUMPABLE), new privileges.  Memory is overwritten
- * as it is freed, so that tokens don't lie about in libraries' buffers.
+ * others of its user (PR_SET_DUMPABLE), new privileges, and whatever the
+ * starter left open beyond the first three files: so before any is opened.
+ * Memory is overwritten as it is freed, so that tokens don't lie about in
+ * libraries' buffers.
  */
 bool process_harden(struct err *err);
 

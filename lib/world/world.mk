@@ -2,7 +2,7 @@
 # Layer 3: the database, the web server, the process.
 libpappus_a_SOURCES += \
 	lib/world/batch.c lib/world/batch.h \
-	lib/world/db.c lib/world/db.h \
+	lib/world/db.c lib/world/db.h lib/world/db_rows.c \
 	lib/world/http.c lib/world/http.h \
 	lib/world/pgarray.c lib/world/pgarray.h \
 	lib/world/process.c lib/world/process.h \

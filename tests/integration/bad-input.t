@@ -48,7 +48,7 @@ sub all_workers
 }
 my $written = written();
 my $workers = all_workers();
-like($written, qr/^1\|\w{32}\|\w{32}\|2\|1\|4$/, 'what is there at first');
+like($written, qr/^1\|\w{32}\|\w{32}\|4\|1\|10$/, 'what is there at first');
 like($workers, qr/^(?:\w+: \d+ \d+ ?){3}$/, 'two workers each');
 
 # Bytes of a request.  A header without a colon is sent as it is.

@@ -506,6 +506,10 @@ subtest 'passphrases from the terminal' => sub {
 	my @root = ('root', '--dir', 'A', '--name', 'Asked', '--org', 'Example',
 	    @root_urls, '--ask-passphrase');
 	isnt($asked->(['one two', 'two three'], @root), 0, 'not the same twice');
+	like($said, qr/not the same twice/, 'is said');
+	isnt($asked->([''], @root), 0, 'nothing typed');
+	isnt($asked->(["\cC"], @root), 0, 'interrupted');
+	like($said, qr/no passphrase of 1 to 1024 bytes/, 'which ends the question alone');
 	ok(!-e 'A/root.key', 'no key');
 	is($asked->(['open sesame', 'open sesame'], @root), 0, 'the same twice') or diag $said;
 	unlike($said, qr/open sesame/, 'is not echoed');

@@ -7,7 +7,7 @@ use Test::More;
 use Cwd qw(getcwd);
 use File::Temp qw(tempdir);
 use Time::HiRes qw(time);
-use Pappus::Test qw(slurp spew free_port);
+use Pappus::Test qw(secret secrets_in slurp spew free_port);
 
 plan skip_all => 'not a git checkout, so there is nothing to clone'
     if !-e '.git';
@@ -78,6 +78,17 @@ subtest 'the lines it prints work as pasted' => sub {
 	my ($rc, $said) = run("set -e\n$lines");
 	is($rc, 0, 'run') or diag($said);
 	like($said, qr/^hello$/m, 'the device received');
+};
+
+subtest 'no secret is left about' => sub {
+	my $var = "$clone/var";
+	secret($_) for map { slurp($_) =~ /\b([ade]t_[0-9a-z]{64})\b/g }
+	    "$var/demo.env", "$var/admin-token", "$var/device/enrolled.json";
+	secret(slurp("$var/device/device.key"));
+	my ($data) = slurp("$var/settings") =~ /^PGDATA=(.*)$/m;
+	my ($run) = split /\n/, slurp("$var/run-dir");
+	is_deeply([secrets_in("$var/log", "$var/build.log", $data, $run)], [],
+	    'in logs, the database and the run folder');
 };
 
 subtest 'once more' => sub {

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: ISC
 -- pappus.issue: each outcome, superseding, and batches.
 \ir fixture.psql
-SELECT plan(37);
+SELECT plan(36);
 SELECT t.enroll(1, 'e1', i) FROM generate_series(1, 9) i \g /dev/null
 
 -- A first certificate.
@@ -33,16 +33,6 @@ SELECT t.same(
 SELECT is(identity_issued_at, now(), 'and the device has an identity')
 FROM pappus.devices WHERE device_id = t.id('dev', 1);
 SELECT is_empty('SELECT FROM pappus.revocations', 'nothing is superseded');
-
--- 30 years are 30 years of UTC, whatever the session's zone and its summer.
-SET LOCAL timezone = 'America/New_York';
-SELECT is(to_timestamp(not_after) AT TIME ZONE 'UTC',
-	to_timestamp(not_before) AT TIME ZONE 'UTC' + interval '30 years',
-	'in another time zone')
-FROM pappus.issue(ARRAY[t.id('dev', 9)], ARRAY[t.d('d9')],
-	ARRAY[t.serial(900)], ARRAY[t.d('key')], ARRAY[NULL::inet],
-	ARRAY[NULL::uuid], ARRAY[:first]);
-SET LOCAL timezone = 'UTC';
 
 -- Once more: the earlier one is superseded.
 SELECT is(t.issue(1, 'd1', 2), 'issued', 'a second certificate');
@@ -83,7 +73,7 @@ SELECT is(t.issue(1, 'd1', 50), 'issuer_expiring',
 	'an issuer that would not outlive the leaf');
 ROLLBACK TO before;
 SELECT is(count(*), 0::bigint, 'none of these left a certificate')
-FROM pappus.certificates WHERE serial >= t.serial(50) AND serial < t.serial(900);
+FROM pappus.certificates WHERE serial >= t.serial(50);
 SELECT is(t.valid(1), ARRAY[3], '... or revoked one');
 
 -- Which issuer.

@@ -423,7 +423,29 @@ START_TEST(multipart_refuses_every_cut)
 }
 END_TEST
 
-UNIT_MAIN("form", empty_body_is_an_empty_form, refuses_other_types,
+START_TEST(test_a_query_takes_known_fields_alone)
+{
+	struct form_field fields[] = {
+	    {"limit", 1, 4, NULL}, {"cursor", 1, 8, NULL}};
+	struct err err = {0};
+
+	ck_assert(form_parse_query(NULL, fields, COUNT(fields), &err));
+	ck_assert(form_parse_query("", fields, COUNT(fields), &err));
+	ck_assert_ptr_null(fields[0].value);
+	ck_assert(form_parse_query("limit=5", fields, COUNT(fields), &err));
+	ck_assert_str_eq(fields[0].value, "5");
+	form_fields_free(fields, COUNT(fields));
+	ck_assert(!form_parse_query("limmit=5", fields, COUNT(fields), &err));
+	ck_assert_int_eq(err.code, ERR_MALFORMED);
+	ck_assert_str_eq(err.detail, "The query takes only: limit, cursor.");
+	err_clear(&err);
+	ck_assert(!form_parse_query("limit=%20", fields, COUNT(fields), &err));
+	ck_assert_ptr_nonnull(strstr(err.detail, "nothing but spaces"));
+}
+END_TEST
+
+UNIT_MAIN("form", test_a_query_takes_known_fields_alone,
+    empty_body_is_an_empty_form, refuses_other_types,
     takes_types_with_parameters, urlencoded_takes, urlencoded_refuses,
     urlencoded_refuses_what_is_no_text, multipart_takes,
     multipart_takes_boundaries, multipart_takes_headers,

@@ -123,10 +123,11 @@ sub session {
 }
 
 # What `pappus migrate` does, for the tests of the SQL alone: roles.sql as one
-# string, then the pending migrations in one transaction.
+# string, then the pending migrations in one transaction.  PAPPUS_TEST_SQL names
+# another folder: one with something broken, to see a test fail.
 sub migrate {
 	my ($self, %option) = @_;
-	my $dir = $option{dir} // "$TREE/sql";
+	my $dir = $option{dir} // $ENV{PAPPUS_TEST_SQL} // "$TREE/sql";
 	$self->psql_string(slurp("$dir/roles.sql"), $option{user});
 	my $sql = 'BEGIN; LOCK TABLE pappus.schema_migrations IN EXCLUSIVE MODE;';
 	my %done = map { $_ => 1 } split /\n/,

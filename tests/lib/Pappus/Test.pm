@@ -25,7 +25,7 @@ use MIME::Base64;
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(secret slurp spew free_port wait_until);
+our @EXPORT_OK = qw(secret secrets_in slurp spew free_port wait_until);
 
 my $source = abs_path(dirname(__FILE__) . '/../../..');
 my %started;    # by folder
@@ -305,18 +305,27 @@ sub register_answer
 	}
 }
 
-# Where registered secrets are found; nothing, it is hoped.
+# The files of a stack that hold a registered secret; none, it is hoped.
 sub leaks
 {
 	my ($self) = @_;
-	return if !%secrets || !-d $self->dir;
+	return if !-d $self->dir;
 	eval { $self->psql('postgres', 'CHECKPOINT') };
-	my @places = grep { defined && -d } "$self->{dir}/log", $self->run,
-	    $self->setting('PGDATA');
-	spew("$self->{tmp}/secrets", join("\n", keys %secrets, ''));
+	return secrets_in(grep { defined && -d } "$self->{dir}/log", $self->run,
+	    $self->setting('PGDATA'));
+}
+
+# secrets_in FOLDER…: the files below that hold a registered secret.
+sub secrets_in
+{
+	my (@places) = @_;
+	return if !%secrets;
+	my $patterns = File::Temp->new;
+	print $patterns join("\n", keys %secrets, '');
+	$patterns->flush;
 	local $ENV{LC_ALL} = 'C';
 	my (undef, $out) = run_command('', 'grep', '-rlaF', '-f',
-	    "$self->{tmp}/secrets", '--', @places);
+	    $patterns->filename, '--', @places);
 	return split /\n/, $out;
 }
 
