@@ -10,5 +10,8 @@ enroll_LDADD = libpappus.a $(world_libs)
 identity_SOURCES = cgi-bin/identity.c
 identity_LDADD = libpappus-ca.a libpappus.a $(world_libs)
 
-admin_SOURCES = cgi-bin/admin.c
+admin_SOURCES = cgi-bin/admin.c cgi-bin/admin.h cgi-bin/admin_answer.c \
+	cgi-bin/admin_certificates.c cgi-bin/admin_devices.c \
+	cgi-bin/admin_projects.c
+admin_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 admin_LDADD = libpappus.a $(world_libs)

@@ -4,7 +4,12 @@
  * certificate.  Holds the keys of the device sub-CAs; its database role can
  * record certificates and nothing else.  The certificate is recorded before
  * it is signed, and neither it nor the private key is kept.
+ *
+ * GET /ca: what a device verifies with, alone, for when it is to be renewed.
  */
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,15 +24,18 @@
 #include "request/problem.h"
 #include "request/program.h"
 
-static route_handler_fn identity_get;
+static route_handler_fn identity_get, ca_get;
 
 static const struct route routes[] = {
     {HTTP_GET, "/identity", NULL, 0, ROLE_ANON, identity_get},
+    {HTTP_GET, "/ca", NULL, 0, ROLE_ANON, ca_get},
 };
 
 struct context {
-	struct db *db;
-	struct batch *batch;
+	struct db *db; /* both queues take turns on it, under lock */
+	pthread_mutex_t lock;
+	struct batch *issuances;
+	struct batch *lookups;
 	struct issuer_set *issuers;
 };
 
@@ -42,6 +50,15 @@ respond_failure(struct call *call, const struct err *err)
 	log_msg(
 	    LOG_LEVEL_ERROR, "not-issued", "%s: %s", call->rq->id, err->detail);
 	problem_respond_err(call->rs, call->rq, err);
+}
+
+/* The chain that a device presents, and what it verifies brokers with. */
+static void
+add_bundles(struct buf *body, const struct issuer_list *issuers,
+    const struct issuer *issuer)
+{
+	json_str(body, "ca_chain_pem", issuer_chain_pem(issuer));
+	json_str(body, "mqtt_server_ca_pem", issuer_list_roots_pem(issuers));
 }
 
 /* Sign what has been recorded, and answer with all that the device needs. */
@@ -79,13 +96,40 @@ respond_identity(struct call *call, const struct issuer_list *issuers,
 	json_str(&call->rs->body, "device_certificate_pem", buf_str(&cert));
 	json_str(&call->rs->body, "device_private_key_pem", buf_str(&pem));
 	json_str(&call->rs->body, "device_id", i->token.name);
-	json_str(&call->rs->body, "ca_chain_pem", issuer_chain_pem(issuer));
-	json_str(&call->rs->body, "mqtt_server_ca_pem",
-	    issuer_list_roots_pem(issuers));
+	add_bundles(&call->rs->body, issuers, issuer);
 	json_end(&call->rs->body);
 out:
 	buf_free(&cert);
 	buf_free(&pem);
+}
+
+/* Policies: how often, and whether again at all. */
+static void
+respond_policy(struct call *call, const struct issuance *i)
+{
+	char seconds[24];
+
+	if (i->outcome == ISSUANCE_IDENTITY_EXISTS) {
+		problem_respond(call->rs, call->rq, PROBLEM_IDENTITY_EXISTS,
+		    "The project gives a device one identity, and this one "
+		    "has it; an operator can reset the device.");
+		return;
+	}
+	problem_respond(call->rs, call->rq, PROBLEM_TOO_MANY_REQUESTS,
+	    "The device has fetched as many identities as it may in an hour.");
+	snprintf(seconds, sizeof(seconds), "%" PRId64, i->retry_after);
+	http_response_header(call->rs, "Retry-After", seconds);
+}
+
+static void
+respond_no_issuer(struct call *call, const char *why)
+{
+	struct context *context = call->program;
+
+	issuer_set_expire(context->issuers);
+	log_msg(LOG_LEVEL_ERROR, "no-issuer", "%s: %s", call->rq->id, why);
+	problem_respond(call->rs, call->rq, PROBLEM_UNAVAILABLE,
+	    "No certificate authority can issue at present; ask again.");
 }
 
 static void
@@ -113,15 +157,19 @@ respond_outcome(
 		    "The project's devices get no certificates at present.");
 		return;
 	case ISSUANCE_NO_ISSUER:
+		respond_no_issuer(
+		    call, "no device sub-CA is registered and at hand");
+		return;
 	case ISSUANCE_ISSUER_EXPIRING:
-		issuer_set_expire(context->issuers);
-		log_msg(LOG_LEVEL_ERROR, "no-issuer", "%s: %s", call->rq->id,
-		    i->outcome == ISSUANCE_NO_ISSUER
-			? "no device sub-CA is registered and at hand"
-			: "a certificate would outlive the sub-CA");
-		problem_respond(call->rs, call->rq, PROBLEM_UNAVAILABLE,
-		    "No certificate authority can issue at present; ask "
-		    "again.");
+		respond_no_issuer(
+		    call, "a certificate would outlive the sub-CA");
+		return;
+	case ISSUANCE_RATE_LIMITED:
+	case ISSUANCE_IDENTITY_EXISTS:
+		respond_policy(call, i);
+		return;
+	case ISSUANCE_LATE:
+		problem_respond_batch(call->rs, call->rq, BATCH_EXPIRED);
 		return;
 	case ISSUANCE_BUSY:
 		problem_respond(call->rs, call->rq, PROBLEM_UNAVAILABLE,
@@ -142,6 +190,7 @@ identity_get(struct call *call)
 	struct issuance i = {
 	    .address = call->rq->address,
 	    .request_id = call->rq->id,
+	    .deadline = call->deadline,
 	};
 	enum batch_result result;
 	struct key_pair key = {0};
@@ -155,7 +204,7 @@ identity_get(struct call *call)
 		goto out;
 	}
 	memcpy(i.spki_sha256, key.spki_sha256, sizeof(i.spki_sha256));
-	result = batch_submit(context->batch, &i, call->deadline);
+	result = batch_submit(context->issuances, &i, call->deadline);
 	if (result == BATCH_DONE && i.outcome != ISSUANCE_INVALID_TOKEN)
 		memcpy(call->rs->device_id, i.token.name, sizeof(i.token.name));
 	if (result == BATCH_DONE)
@@ -166,20 +215,91 @@ out:
 	key_pair_wipe(&key);
 }
 
-/* Run by the batch's leader, which alone uses the database. */
+static void
+respond_bundles(struct call *call, const struct issuer_list *issuers,
+    const struct issuer *issuer)
+{
+	call->rs->status = 200;
+	call->rs->outcome = "ok";
+	json_begin(&call->rs->body);
+	add_bundles(&call->rs->body, issuers, issuer);
+	json_end(&call->rs->body);
+}
+
+static void
+ca_get(struct call *call)
+{
+	struct context *context = call->program;
+	struct device_ca ca = {.issuer_id = 0};
+	const struct issuer *issuer;
+	struct issuer_list *issuers;
+	enum batch_result result;
+
+	if (!auth_bearer(call->rq, TOKEN_DEVICE, &ca.token, call->rs))
+		return;
+	result = batch_submit(context->lookups, &ca, call->deadline);
+	if (result != BATCH_DONE) {
+		problem_respond_batch(call->rs, call->rq, result);
+		return;
+	}
+	if (ca.outcome != ISSUANCE_ISSUED) {
+		respond_outcome(
+		    call, &(struct issuance){.outcome = ca.outcome}, NULL);
+		return;
+	}
+	memcpy(call->rs->device_id, ca.token.name, sizeof(ca.token.name));
+	issuers = issuer_set_hold(context->issuers);
+	issuer = issuer_list_find(issuers, ca.issuer_id);
+	if (issuer != NULL)
+		respond_bundles(call, issuers, issuer);
+	else
+		respond_no_issuer(call, "the device's sub-CA is not at hand");
+	issuer_list_release(issuers);
+}
+
+/* Run by a batch's leader, who has the database to himself for a turn. */
+static struct issuer_list *
+begin_turn(struct context *context)
+{
+	pthread_mutex_lock(&context->lock);
+	if (!issuer_set_refresh(context->issuers, context->db))
+		return NULL;
+	return issuer_set_hold(context->issuers);
+}
+
+static void
+end_turn(struct context *context, struct issuer_list *issuers)
+{
+	pthread_mutex_unlock(&context->lock);
+	issuer_list_release(issuers);
+}
+
 static enum batch_result
 record(void *ctx, void **items, size_t n)
 {
 	struct context *context = ctx;
-	struct issuer_list *issuers;
-	enum batch_result result;
+	struct issuer_list *issuers = begin_turn(context);
+	enum batch_result result = BATCH_DOWN;
 
-	if (!issuer_set_refresh(context->issuers, context->db))
-		return BATCH_DOWN;
-	issuers = issuer_set_hold(context->issuers);
-	result =
-	    issuances_record(context->db, issuer_list_ids(issuers), items, n);
-	issuer_list_release(issuers);
+	if (issuers != NULL)
+		result = issuances_record(
+		    context->db, issuer_list_ids(issuers), items, n);
+	end_turn(context, issuers);
+	return result;
+}
+
+/* A batch of one, that is. */
+static enum batch_result
+look_up(void *ctx, void **items, size_t n)
+{
+	struct context *context = ctx;
+	struct issuer_list *issuers = begin_turn(context);
+	enum batch_result result = BATCH_DOWN;
+
+	if (issuers != NULL && n == 1)
+		result = issuances_device_ca(
+		    context->db, issuer_list_ids(issuers), items[0]);
+	end_turn(context, issuers);
 	return result;
 }
 
@@ -213,8 +333,10 @@ start(struct err *err)
 		abort();
 	context->issuers = issuers;
 	context->db = db_new(conf_str(CONF_DATABASE), "pappus-identity");
-	context->batch =
+	pthread_mutex_init(&context->lock, NULL);
+	context->issuances =
 	    batch_new((size_t)conf_int(CONF_BATCH_MAX), record, context);
+	context->lookups = batch_new(1, look_up, context);
 	return context;
 }
 
@@ -223,7 +345,9 @@ stop(void *program)
 {
 	struct context *context = program;
 
-	batch_free(context->batch);
+	batch_free(context->issuances);
+	batch_free(context->lookups);
+	pthread_mutex_destroy(&context->lock);
 	db_free(context->db);
 	issuer_set_free(context->issuers);
 	free(context);

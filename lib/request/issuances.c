@@ -2,6 +2,9 @@
 /* Issuances: see issuances.h, and pappus.issue in sql/. */
 #include "request/issuances.h"
 
+#include <string.h>
+
+#include "encoding/hex.h"
 #include "request/outcome.h"
 #include "world/pgarray.h"
 
@@ -92,4 +95,28 @@ issuances_record(struct db *db, const char *issuer_ids, void **items, size_t n)
 	for (i = 0; i < ARRAYS; i++)
 		buf_free(&arrays[i]);
 	return result;
+}
+
+enum batch_result
+issuances_device_ca(struct db *db, const char *issuer_ids, struct device_ca *ca)
+{
+	char digest[2 + 2 * TOKEN_DIGEST_LEN + 1] = "\\x";
+	const char *params[] = {ca->token.name, digest, issuer_ids};
+	enum batch_result result;
+	struct db_rows *rows;
+	const char *word;
+
+	hex_encode(ca->token.digest, TOKEN_DIGEST_LEN, digest + 2);
+	result = outcome_call(db, STATEMENT_DEVICE_CA, params, 1, &rows);
+	if (result != BATCH_DONE)
+		return result;
+	word = db_rows_str(rows, 0, 0);
+	if (word != NULL && strcmp(word, "ok") == 0)
+		ca->outcome = ISSUANCE_ISSUED;
+	else
+		ca->outcome = (enum issuance_outcome)outcome_find(
+		    names, ISSUANCE_OUTCOMES, word);
+	ca->issuer_id = (int)db_rows_int(rows, 0, 1);
+	db_rows_free(rows);
+	return BATCH_DONE;
 }

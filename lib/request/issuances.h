@@ -53,4 +53,16 @@ struct issuance {
 enum batch_result issuances_record(
     struct db *db, const char *issuer_ids, void **items, size_t n);
 
+/* A question for the sub-CA of a device, for GET /ca. */
+struct device_ca {
+	struct token token; /* the device token presented */
+
+	enum issuance_outcome outcome; /* ISSUANCE_ISSUED: there is one */
+	int issuer_id;
+};
+
+/* Look it up; nothing is written. */
+enum batch_result issuances_device_ca(
+    struct db *db, const char *issuer_ids, struct device_ca *ca);
+
 #endif

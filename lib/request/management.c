@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "encoding/hex.h"
+#include "encoding/json.h"
 #include "request/auth.h"
 #include "request/outcome.h"
 #include "request/problem.h"
@@ -22,6 +23,7 @@ enum outcome {
 	OUTCOME_NOT_FOUND,
 	OUTCOME_CONFLICT,
 	OUTCOME_INVALID_CURSOR,
+	OUTCOME_INVALID, /* body: {"detail": why} */
 	OUTCOMES
 };
 
@@ -33,6 +35,7 @@ static const char *const outcome_names[OUTCOMES] = {
     [OUTCOME_NOT_FOUND] = "not_found",
     [OUTCOME_CONFLICT] = "conflict",
     [OUTCOME_INVALID_CURSOR] = "invalid_cursor",
+    [OUTCOME_INVALID] = "invalid",
 };
 
 static const char *const role_names[] = {
@@ -113,12 +116,30 @@ respond_refused(struct call *call, enum outcome outcome)
 		detail = "cursor is not one that a list answered: take "
 			 "next_cursor as it is, or leave it out.";
 		break;
+	case OUTCOME_INVALID:
 	case OUTCOME_OK:
 	case OUTCOME_CREATED:
 	case OUTCOMES:
 		break;
 	}
 	problem_respond(call->rs, call->rq, problem, detail);
+}
+
+/* What the database found wrong with a well-formed document. */
+static void
+respond_invalid(struct call *call, const char *document)
+{
+	struct json_field detail = {
+	    .key = "detail", .min = 1, .max = 256, .required = true};
+	struct err err = {0};
+
+	if (document != NULL && json_read((const uint8_t *)document,
+				    strlen(document), &detail, 1, &err))
+		problem_respond(
+		    call->rs, call->rq, PROBLEM_BAD_REQUEST, detail.value);
+	else
+		respond_refused(call, OUTCOMES);
+	json_fields_free(&detail, 1);
 }
 
 static bool
@@ -128,6 +149,10 @@ take_outcome(struct call *call, const struct db_rows *rows, struct buf *body)
 	    outcome_names, OUTCOMES, db_rows_str(rows, 0, 0));
 	const char *document = db_rows_str(rows, 0, 1);
 
+	if (outcome == OUTCOME_INVALID) {
+		respond_invalid(call, document);
+		return false;
+	}
 	if (outcome != OUTCOME_OK && outcome != OUTCOME_CREATED) {
 		respond_refused(call, outcome);
 		return false;
