@@ -11,6 +11,7 @@
 #include "cert/cert.h"
 #include "cert/crl.h"
 #include "cert/csr.h"
+#include "encoding/name.h"
 #include "tools/ca_tool.h"
 
 /* Append what was written to a memory BIO, and free it. */
@@ -126,6 +127,17 @@ lines_key(struct buf *out, EVP_PKEY *key)
 		line_octets(out, "key SHA-256", digest, sizeof(digest));
 }
 
+/* Devices and services differ in their names alone. */
+static bool
+is_named(X509 *cert, enum name_kind kind)
+{
+	char name[NAME_MAX_LEN + 2];
+	int len = X509_NAME_get_text_by_NID(
+	    X509_get_subject_name(cert), NID_commonName, name, sizeof(name));
+
+	return len > 0 && name_valid(kind, name, (size_t)len);
+}
+
 static const char *
 profile_of(X509 *cert)
 {
@@ -140,8 +152,10 @@ profile_of(X509 *cert)
 	usage = X509_get_extended_key_usage(cert);
 	if (usage == XKU_SSL_SERVER)
 		return profile_get(PROFILE_SERVER)->name;
-	if (usage == XKU_SSL_CLIENT)
-		return "device or service";
+	if (usage == XKU_SSL_CLIENT && is_named(cert, NAME_DEVICE))
+		return profile_get(PROFILE_DEVICE)->name;
+	if (usage == XKU_SSL_CLIENT && is_named(cert, NAME_SERVICE))
+		return profile_get(PROFILE_SERVICE)->name;
 	return "none of Pappus";
 }
 

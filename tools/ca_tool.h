@@ -77,6 +77,7 @@ extern const struct ca_command ca_cmd_request;
 extern const struct ca_command ca_cmd_sign;
 extern const struct ca_command ca_cmd_install;
 extern const struct ca_command ca_cmd_server;
+extern const struct ca_command ca_cmd_service;
 extern const struct ca_command ca_cmd_crl;
 extern const struct ca_command ca_cmd_show;
 
@@ -175,6 +176,21 @@ void ca_folder_close(struct ca_folder *f);
 
 /* The certificate in a file. */
 X509 *ca_cert_read(const char *path, struct err *err);
+
+/* --- ca_leaf.c: what server and service have in common ------------------- */
+
+struct ca_leaf {
+	enum profile_id profile; /* PROFILE_SERVER, PROFILE_SERVICE */
+	const char *common_name;
+	const char *next; /* what the person has to do now */
+};
+
+/*
+ * Make a key and a certificate (--out and .key, .crt) with the sub-CA in
+ * --dir, which must be of the profile's purpose, and commit the ceremony.
+ */
+bool ca_leaf_make(const struct ca_leaf *leaf, const struct ca_args *args,
+    struct ca_ceremony *c, struct err *err);
 
 /* --- ca_terminal.c ------------------------------------------------------ */
 

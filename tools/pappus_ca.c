@@ -24,6 +24,7 @@ static const struct ca_command *const commands[] = {
     &ca_cmd_sign,
     &ca_cmd_install,
     &ca_cmd_server,
+    &ca_cmd_service,
     &ca_cmd_crl,
     &ca_cmd_show,
 };

@@ -11,6 +11,7 @@ static const char *const prefixes[] = {
     [NAME_DEVICE] = "dev_",
     [NAME_ENROLLMENT_TOKEN] = "etk_",
     [NAME_ADMIN_TOKEN] = "atk_",
+    [NAME_SERVICE] = "svc_",
 };
 
 void

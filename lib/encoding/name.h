@@ -14,7 +14,8 @@ enum name_kind {
 	NAME_PROJECT,	       /* proj_ */
 	NAME_DEVICE,	       /* dev_ */
 	NAME_ENROLLMENT_TOKEN, /* etk_ */
-	NAME_ADMIN_TOKEN       /* atk_ */
+	NAME_ADMIN_TOKEN,      /* atk_ */
+	NAME_SERVICE	       /* svc_ */
 };
 
 enum { NAME_MAX_LEN = 31 }; /* the longest: proj_ and 26 digits */

@@ -120,10 +120,10 @@ sub sub_ca
 subtest 'help and version' => sub {
 	good('--help', '--help');
 	like($said, qr/^  $_ /m, "lists $_")
-	    for qw(root request sign install server crl show);
+	    for qw(root request sign install server service crl show);
 	good('--version', '--version');
 	like($said, qr/^pappus-ca \d+\.\d+\.\d+$/, 'one line');
-	for my $command (qw(root request sign install server crl show)) {
+	for my $command (qw(root request sign install server service crl show)) {
 		good("$command --help", $command, '--help');
 		like($said, qr/^usage: pappus-ca $command /, 'its usage');
 	}
@@ -356,6 +356,80 @@ subtest 'server certificates' => sub {
 	    'x');
 };
 
+subtest 'service certificates' => sub {
+	my @service = ('service', '--dir', 'V', '--out');
+	good('service', @service, 'reader');
+	my ($name) = $said =~ /\b(svc_[0-9a-z]{26})\b/ or return fail('tells its name');
+	my $text = text('x509', '-in', 'reader.crt', '-nameopt', 'utf8');
+	like($text, qr/Subject: ?CN ?= ?$name\n/, 'subject: its name alone');
+	like($text, qr/Extended Key Usage: \s+TLS Web Client Authentication\n/, 'clientAuth');
+	like($text, qr/X509v3 Key Usage: critical\s+Digital Signature\n/, 'digitalSignature');
+	like($text, qr{URI:http://pki\.example/service\.crl}, "the sub-CA's CDP");
+	like($text, qr{CA Issuers - URI:http://pki\.example/service\.cer}, "the sub-CA's AIA");
+	unlike($text, qr/Basic Constraints|Alternative Name/, 'nothing else');
+	my ($from, $to) = $text =~ /Not Before: .*?(\d{4}) GMT\s+Not After : .*?(\d{4}) GMT/;
+	is($to - $from, 1, 'a year');
+	my @chain = ('-CAfile', 'R/root.crt', '-untrusted', 'V/ca.crt');
+	is(verify(@chain, '-purpose', 'sslclient', 'reader.crt'), 0, 'verifies as a client')
+	    or diag $said;
+	isnt(verify(@chain, '-purpose', 'sslserver', 'reader.crt'), 0, 'but not as a server');
+	my $sub_ca = slurp('V/ca.crt');
+	like(slurp('reader.crt'), qr/END CERTIFICATE-----\n\Q$sub_ca\E\z/, 'the sub-CA last');
+	is(scalar(my @copies = glob('V/issued/*.crt')), 1, 'a copy');
+	run('openssl', 'pkey', '-in', 'reader.key', '-pubout');
+	my $public = $said;
+	run('openssl', 'x509', '-in', 'reader.crt', '-noout', '-pubkey');
+	is($said, $public, 'the key is its certificate\'s');
+	good('show', 'show', 'reader.crt');
+	like($said, qr/^  profile       service$/m, 'says what it is');
+
+	good('the next of that name', @service, 'again', '--name', $name);
+	like(text('x509', '-in', 'again.crt'), qr/CN ?= ?$name\n/, 'renews it');
+	good('another', @service, 'writer');
+	unlike($said, qr/$name/, 'has another name');
+	is(scalar(my @t = transcripts('V', 'service')), 3, 'transcripts');
+	like(slurp($t[0]), qr/A service's key and certificate were made/, 'say so');
+
+	refused('in the same place', qr/reader\.key exists/, @service, 'reader');
+	for my $bad ('backend', uc $name, "$name ", substr($name, 0, -1), 'svc_',
+	    $name =~ s/svc_/dev_/r, $name =~ s/svc_./svc_8/r) {
+		refused("the name $bad", qr/must be svc_ and a ULID/, @service, 'x',
+		    '--name', $bad);
+	}
+	refused('a server sub-CA', qr/S\/ca\.crt is no service sub-CA/, 'service',
+	    '--dir', 'S', '--out', 'x');
+	refused('a device sub-CA', qr/D\/ca\.crt is no service sub-CA/, 'service',
+	    '--dir', 'D', '--out', 'x');
+	refused('a root', qr/R\/ca\.crt: No such file/, 'service', '--dir', 'R',
+	    '--out', 'x');
+	refused('server by a service sub-CA', qr/V\/ca\.crt is no server sub-CA/,
+	    'server', '--dir', 'V', '--name', 'x', '--out', 'x', '--dns', 'x');
+	refused('DNS names', qr/--dns is no option/, @service, 'x', '--dns', 'x');
+
+	# The folder of a server sub-CA does not become a service's by its record.
+	rename 'S/ca.urls', 'urls' or die;
+	spew('S/ca.urls', slurp('urls') =~ s/purpose=server/purpose=service/r);
+	refused('a false record', qr/S\/ca\.crt is no service sub-CA/, 'service',
+	    '--dir', 'S', '--out', 'x');
+	rename 'urls', 'S/ca.urls' or die;
+};
+
+subtest "what signs devices signs nothing else" => sub {
+	# A sub-CA is a service's because install was told so.
+	good('request', 'request', '--dir', 'W', '--name', 'Services 2', '--org', 'Example');
+	good('sign', 'sign', '--dir', 'R', '--request', 'W/ca.csr', '--purpose', 'service',
+	    '--out', 'W.crt');
+	good('install without --purpose', 'install', '--dir', 'W', '--cert', 'W.crt',
+	    '--root', 'R/root.crt', @device_urls);
+	like(slurp('W/ca.urls'), qr/^purpose=device$/m, 'makes it a device sub-CA');
+	refused('then a service', qr/is no service sub-CA/, 'service', '--dir', 'W',
+	    '--out', 'x');
+	unlink glob('W/ca.crt W/ca.urls W/root.crt');
+	good('install with it', 'install', '--dir', 'W', '--cert', 'W.crt', '--root',
+	    'R/root.crt', @device_urls, '--purpose', 'service');
+	good('makes a service sub-CA', 'service', '--dir', 'W', '--out', 'w');
+};
+
 subtest "the root's list" => sub {
 	my @crl = ('crl', '--dir', 'R', '--out');
 	good('crl', @crl, 'root.crl');
@@ -423,7 +497,7 @@ subtest 'show' => sub {
 };
 
 subtest 'transcripts' => sub {
-	my %expected = (R => {root => 1, sign => 3, crl => 3},
+	my %expected = (R => {root => 1, sign => 4, crl => 3},
 	    D => {request => 1, install => 1}, S => {request => 1, install => 1, server => 1});
 	for my $dir (sort keys %expected) {
 		for my $command (sort keys %{$expected{$dir}}) {
@@ -450,7 +524,7 @@ subtest 'transcripts' => sub {
 
 subtest 'modes' => sub {
 	my @files;
-	my @todo = qw(R P D S V T broker.crt D.crt S.crt root.crl);
+	my @todo = qw(R P D S V T broker.crt reader.crt reader.key D.crt S.crt root.crl);
 	while (defined(my $path = shift @todo)) {
 		push @todo, glob("$path/*") if -d $path;
 		push @files, $path;

@@ -82,13 +82,13 @@ START_TEST(names_are_valid_for_their_kind_alone)
 	size_t len;
 	int a, b;
 
-	for (a = NAME_PROJECT; a <= NAME_ADMIN_TOKEN; a++) {
+	for (a = NAME_PROJECT; a <= NAME_SERVICE; a++) {
 		name_generate((enum name_kind)a, 1795449999000, name);
 		len = strlen(name);
 		ck_assert_uint_eq(len, strlen(prefixes[a]) + ULID_LEN);
 		ck_assert_int_eq(
 		    strncmp(name, prefixes[a], strlen(prefixes[a])), 0);
-		for (b = NAME_PROJECT; b <= NAME_ADMIN_TOKEN; b++)
+		for (b = NAME_PROJECT; b <= NAME_SERVICE; b++)
 			ck_assert_int_eq(
 			    name_valid((enum name_kind)b, name, len), a == b);
 	}
