@@ -53,16 +53,20 @@ bool key_encode_pem(
 
 /*
  * Append the first line of a passphrase file, without its line end, to out.
+ * Where systemd gives credentials ($CREDENTIALS_DIRECTORY is set), a name
+ * without "/" is one of them and nothing else; write "./name" for a file.
  * Refused when others can read the file (as for keys), when the line is
  * empty or over 1,024 bytes.
  */
-bool key_passphrase_load(const char *path, struct buf *out, struct err *err);
+bool key_passphrase_load(const char *name, struct buf *out, struct err *err);
 
 /*
  * Load a private key from PEM.  Refused: a file that group or others may
  * read, write or execute, or that belongs to neither the effective user nor
- * root (ERR_REFUSED); a key not on P-256 or P-384; an encrypted key without
- * passphrase, or with the wrong one (ERR_CONFIG).  passphrase NULL: none.
+ * root (ERR_REFUSED; a credential of systemd may have mode 0440 when it is
+ * root's and root's group's); a key not on P-256 or P-384; an encrypted key
+ * without passphrase, or with the wrong one (ERR_CONFIG).  passphrase NULL:
+ * none.
  */
 bool key_file_load_with(
     const char *path, const char *passphrase, EVP_PKEY **out, struct err *err);

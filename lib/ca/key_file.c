@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +18,39 @@
 
 enum { SECRET_FILE_MAX = 16 * 1024, PASSPHRASE_MAX = 1024 };
 
+/* The folder of the unit's credentials (systemd.exec(5)), or NULL. */
+static const char *
+credentials(void)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+
+	return dir == NULL || *dir == '\0' ? NULL : dir;
+}
+
+/* Whether path lies right in that folder. */
+static bool
+is_credential(const char *path)
+{
+	const char *dir = credentials(), *name = strrchr(path, '/');
+	size_t len = dir == NULL ? 0 : strlen(dir);
+
+	while (len > 0 && dir[len - 1] == '/')
+		len--;
+	return len > 0 && name == path + len && strncmp(path, dir, len) == 0;
+}
+
+/*
+ * systemd leaves a credential to root, with mode 0400, and lets the service's
+ * user in by an ACL, whose mask stands in the group's place: 0440.  Nobody but
+ * root is in root's group, if that is what it means.
+ */
+static bool
+is_shared_by_acl(const char *path, const struct stat *st)
+{
+	return (st->st_mode & 0777) == (S_IRUSR | S_IRGRP) && st->st_uid == 0 &&
+	       st->st_gid == 0 && is_credential(path);
+}
+
 /* Who else could read the secret in the open file fd? */
 static bool
 check_private(int fd, const char *path, bool regular, struct err *err)
@@ -27,7 +61,8 @@ check_private(int fd, const char *path, bool regular, struct err *err)
 		return err_set_errno(err, "%s", path);
 	if (regular && !S_ISREG(st.st_mode))
 		return err_set(err, ERR_REFUSED, "%s: not a file", path);
-	if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+	if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0 &&
+	    !is_shared_by_acl(path, &st))
 		return err_set(err, ERR_REFUSED,
 		    "%s: group or others can get at it (mode %03o): make it "
 		    "0600",
@@ -75,10 +110,23 @@ read_secret(const char *path, bool regular, struct buf *out, struct err *err)
 	return ok;
 }
 
-bool
-key_passphrase_load(const char *path, struct buf *out, struct err *err)
+/* Where a passphrase's file is: a bare name may be a credential's. */
+static const char *
+locate(const char *name, struct buf *path)
 {
-	struct buf text = BUF_INIT;
+	const char *dir = credentials();
+
+	if (dir == NULL || strchr(name, '/') != NULL)
+		return name;
+	buf_add_fmt(path, "%s/%s", dir, name);
+	return buf_str(path);
+}
+
+bool
+key_passphrase_load(const char *name, struct buf *out, struct err *err)
+{
+	struct buf text = BUF_INIT, place = BUF_INIT;
+	const char *path = locate(name, &place);
 	bool ok = read_secret(path, false, &text, err);
 	size_t len;
 
@@ -93,6 +141,7 @@ key_passphrase_load(const char *path, struct buf *out, struct err *err)
 		    "%s: its first line must be a passphrase of 1 to %d bytes",
 		    path, PASSPHRASE_MAX);
 out:
+	buf_free(&place);
 	buf_free(&text);
 	return ok;
 }

@@ -11,6 +11,7 @@ check_PROGRAMS += \
 	tests/unit/check_csr \
 	tests/unit/check_issue \
 	tests/unit/check_key \
+	tests/unit/check_key_file \
 	tests/unit/check_keystore \
 	tests/unit/check_profile \
 	tests/unit/check_serial \
@@ -23,6 +24,7 @@ tests_unit_check_crl_LDADD = $(cert_ldadd)
 tests_unit_check_csr_LDADD = $(cert_ldadd)
 tests_unit_check_issue_LDADD = $(cert_ldadd)
 tests_unit_check_key_LDADD = $(cert_ldadd)
+tests_unit_check_key_file_LDADD = $(cert_ldadd)
 tests_unit_check_keystore_LDADD = $(cert_ldadd)
 tests_unit_check_profile_LDADD = $(cert_ldadd)
 tests_unit_check_serial_LDADD = $(cert_ldadd)
