@@ -51,10 +51,22 @@ CREATE TABLE pappus.projects (
 	state text NOT NULL DEFAULT 'active'
 		CHECK (state IN ('active', 'disabled')),
 	reissue_policy text NOT NULL DEFAULT 'replace'
-		CHECK (reissue_policy IN ('replace', 'keep')),
+		CHECK (reissue_policy IN ('replace', 'keep', 'once')),
+	-- Certificates per device and hour.
+	issue_limit int NOT NULL DEFAULT 30
+		CHECK (issue_limit BETWEEN 1 AND 1000),
+	-- Devices, those that are deleted apart; null: as many as come.
+	device_limit int CHECK (device_limit > 0),
+	-- Kept only while there is a limit, or this row were hot.  Null: to be
+	-- counted; as what was under way when the limit came is not seen by a
+	-- count, one counts only once every transaction before count_after ended.
+	device_count int,
+	count_after xid8,
 	-- Null: the newest issuing device issuer.
 	device_issuer_id int REFERENCES pappus.issuers,
-	created_at timestamptz NOT NULL DEFAULT now()
+	created_at timestamptz NOT NULL DEFAULT now(),
+	CHECK (device_limit IS NOT NULL
+		OR (device_count IS NULL AND count_after IS NULL))
 );
 
 CREATE TABLE pappus.admin_tokens (
@@ -79,8 +91,16 @@ CREATE TABLE pappus.enrollment_tokens (
 	token_sha256 bytea NOT NULL CHECK (octet_length(token_sha256) = 32),
 	created_at timestamptz NOT NULL DEFAULT now(),
 	expires_at timestamptz NOT NULL DEFAULT now() + interval '1 year',
+	-- May lie ahead: the grace that a regeneration gave.
 	invalidated_at timestamptz,
-	CHECK (created_at < expires_at)
+	-- Null: no maximum, and then nobody counts (the row would be hot).
+	max_uses int CHECK (max_uses > 0),
+	uses int NOT NULL DEFAULT 0,
+	-- Where it may be used from; null: anywhere.
+	allowed_cidrs cidr[] CHECK (cardinality(allowed_cidrs) BETWEEN 1 AND 64),
+	CHECK (created_at < expires_at),
+	CHECK (CASE WHEN max_uses IS NULL THEN uses = 0
+		ELSE uses BETWEEN 0 AND max_uses END)
 );
 CREATE INDEX enrollment_tokens_by_project
 	ON pappus.enrollment_tokens (project_id, enrollment_token_id);
@@ -89,8 +109,11 @@ CREATE TABLE pappus.devices (
 	device_id text COLLATE "C" PRIMARY KEY
 		CHECK (device_id ~ '^dev_[0-9a-hjkmnp-tv-z]{26}$'),
 	project_id text COLLATE "C" NOT NULL,
-	enrollment_token_id text COLLATE "C" NOT NULL,
-	token_sha256 bytea NOT NULL CHECK (octet_length(token_sha256) = 32),
+	-- Null: recovered from its certificate.
+	enrollment_token_id text COLLATE "C",
+	-- Null: no token will do, until a reset.
+	token_sha256 bytea CHECK (octet_length(token_sha256) = 32),
+	-- docs/states.md
 	state text NOT NULL DEFAULT 'active'
 		CHECK (state IN ('active', 'denied', 'revoked', 'deleted')),
 	label text
@@ -102,8 +125,14 @@ CREATE TABLE pappus.devices (
 	enrolled_at timestamptz NOT NULL DEFAULT now(),
 	enrolled_from inet,
 	request_id uuid,
-	-- The first time; null again after a reset.
-	identity_issued_at timestamptz
+	-- The first time; null again after a reset.  While null, all that it ever
+	-- had is revoked for good.
+	identity_issued_at timestamptz,
+	-- All others that it ever had are revoked for good, so that reissuing
+	-- need not read them; null: any may be good.
+	sole_serial bytea,
+	-- Its next owner's.
+	CHECK (state <> 'deleted' OR external_id IS NULL)
 )
 -- The first certificate updates its device's row: room to do so in the page.
 WITH (fillfactor = 85);
@@ -111,8 +140,28 @@ CREATE INDEX devices_by_project ON pappus.devices (project_id, device_id);
 CREATE INDEX devices_by_enrollment_token
 	ON pappus.devices (enrollment_token_id, device_id);
 CREATE UNIQUE INDEX devices_external_id_key
-	ON pappus.devices (project_id, external_id)
+	ON pappus.devices (external_id, project_id)
 	WHERE external_id IS NOT NULL;
+CREATE INDEX devices_by_label
+	ON pappus.devices (label, device_id)
+	WHERE label IS NOT NULL;
+-- Most are active.
+CREATE INDEX devices_by_state
+	ON pappus.devices (state, device_id)
+	WHERE state <> 'active';
+
+-- Devices that were denied though the database knows nothing of them: after a
+-- restore there are some.
+CREATE TABLE pappus.unknown_devices (
+	device_id text COLLATE "C" PRIMARY KEY
+		CHECK (device_id ~ '^dev_[0-9a-hjkmnp-tv-z]{26}$'),
+	state text NOT NULL CHECK (state IN ('denied', 'revoked')),
+	-- RFC 5280 5.3.1, for the certificates of one that is revoked.
+	reason smallint NOT NULL DEFAULT 0,
+	denied_at timestamptz NOT NULL DEFAULT now(),
+	actor text COLLATE "C" NOT NULL CHECK (char_length(actor) <= 128),
+	comment text CHECK (char_length(comment) <= 1024)
+);
 
 -- Every certificate, recorded before it is signed; never changed afterwards.
 CREATE TABLE pappus.certificates (
@@ -136,18 +185,25 @@ CREATE TABLE pappus.certificates (
 	CHECK ((device_id IS NOT NULL) = (profile = 'device'))
 );
 CREATE INDEX certificates_by_device
-	ON pappus.certificates (device_id, serial)
+	ON pappus.certificates (device_id, issued_at)
 	WHERE device_id IS NOT NULL;
+CREATE INDEX certificates_by_issuer
+	ON pappus.certificates (issuer_id, serial);
 CREATE INDEX certificates_by_spki
 	ON pappus.certificates USING hash (spki_sha256);
+-- For auditors; costs next to nothing, as rows come in this order.
+CREATE INDEX certificates_by_time
+	ON pappus.certificates USING brin (issued_at)
+	WITH (autosummarize = on);
 
 -- A row stands for a certificate that is revoked or on hold.  Apart from the
 -- certificates, for it is what CRLs are made of, and small.
 CREATE TABLE pappus.revocations (
 	serial bytea PRIMARY KEY
 		CHECK (octet_length(serial) BETWEEN 1 AND 20),
-	issuer_id int NOT NULL,
-	not_after timestamptz NOT NULL,
+	-- Null where the database knows no such certificate (any more).
+	issuer_id int,
+	not_after timestamptz,
 	-- RFC 5280 5.3.1; 7 is unused and 8 (removeFromCRL) is for delta CRLs.
 	-- 6, certificateHold, is the only one that can be taken back.
 	reason smallint NOT NULL
@@ -155,10 +211,15 @@ CREATE TABLE pappus.revocations (
 	revoked_at timestamptz NOT NULL DEFAULT now(),
 	-- An admin token's id, or the device's own when it asked again.
 	actor text COLLATE "C" NOT NULL CHECK (char_length(actor) <= 128),
-	origin text NOT NULL CHECK (origin IN ('reissue', 'deny', 'operator')),
+	-- What did it: the device asked again; an operator's act on the device
+	-- (deny, revoke, reset) or on this certificate; `pappus recover`.
+	origin text NOT NULL CHECK (origin IN
+		('reissue', 'deny', 'revoke', 'reset', 'operator', 'recover')),
 	comment text CHECK (char_length(comment) <= 1024),
 	CHECK (origin <> 'deny' OR reason = 6),
-	CHECK (origin <> 'reissue' OR reason = 4)
+	CHECK (origin NOT IN ('revoke', 'reset') OR reason <> 6),
+	CHECK (origin <> 'reissue' OR reason = 4),
+	CHECK (not_after IS NULL OR issuer_id IS NOT NULL)
 );
 
 -- What operators did.  Only ever added to; the chain of hashes that is to

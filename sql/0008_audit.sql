@@ -39,7 +39,7 @@ LEFT JOIN pappus.certificates c ON c.serial = r.serial;
 CREATE VIEW audit.enrollment_tokens AS
 SELECT t.enrollment_token_id, t.project_id, p.name AS project,
 	CASE
-	WHEN t.invalidated_at IS NOT NULL THEN 'invalidated'
+	WHEN t.invalidated_at <= now() THEN 'invalidated'
 	WHEN t.expires_at <= now() THEN 'expired'
 	ELSE 'active'
 	END AS state,
