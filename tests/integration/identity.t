@@ -178,7 +178,7 @@ subtest 'presenting the token' => sub {
 	is_problem('nothing', $stack->http('GET', '/identity'), 401,
 	    'unauthenticated', 'www-authenticate' => 'Bearer realm="pappus"');
 	is_problem('in the query', $stack->http('GET',
-		"/identity?access_token=$device_token"), 401, 'unauthenticated');
+		"/identity?access_token=$device_token"), 400, 'bad-request');
 	is_problem($$_[0], $with->("Bearer $$_[1]"), 401, 'invalid-token',
 	    'www-authenticate' => 'Bearer realm="pappus", error="invalid_token"')
 	    for ['an enrolment token', $token],
