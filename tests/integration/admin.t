@@ -251,9 +251,9 @@ subtest 'the list of projects' => sub {
 	    qw(limit=0 limit=1001 limit=-1 limit=+1 limit=x limit=1x limit=
 	    limit=1&limit=2 limit=99999999999999999999 limit=%31%00 limit=1%),
 	    qw(cursor=x cursor= cursor=%00 cursor=%ff), "cursor=$device",
-	    "cursor=$project&cursor=$project", 'cursor=' . 'a' x 257;
-	is(get("/projects?$_")->{status}, 200, "?$_") for '', 'other=1', '&&',
-	    'limit=%31';
+	    "cursor=$project&cursor=$project", 'cursor=' . 'a' x 257, 'other=1',
+	    "project_id=$project";
+	is(get("/projects?$_")->{status}, 200, "?$_") for '', '&&', 'limit=%31';
 };
 
 subtest 'enrolment tokens' => sub {
