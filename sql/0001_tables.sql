@@ -38,7 +38,7 @@ CREATE TABLE pappus.issuers (
 	CONSTRAINT issuers_ski_key UNIQUE (ski),
 	CHECK (not_before < not_after),
 	CHECK ((purpose = 'root') = (parent_id IS NULL)),
-	-- Ten years of full-length leaves need to know what they promise.
+	-- What the leaves were promised to look like is fixed with the issuer.
 	CHECK (purpose <> 'device' OR profile_sha256 IS NOT NULL)
 );
 

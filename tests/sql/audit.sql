@@ -1,15 +1,8 @@
 -- SPDX-License-Identifier: ISC
--- The audit views, and the queries of docs/database.md on them.
+-- The audit views.
 \ir fixture.psql
+\ir audit.psql
 SELECT plan(14);
-SELECT t.enroll(1, 'e1', 1, 'SN-1'), t.enroll(1, 'e1', 2),
-	t.enroll(2, 'e2', 3) \g /dev/null
-SELECT t.issue(1, 'd1', 1), t.issue(1, 'd1', 2), t.issue(2, 'd2', 3),
-	t.issue(3, 'd3', 4) \g /dev/null
-SELECT pappus.admin_device_deny(:owner, t.id('dev', 2), 'stolen') \g /dev/null
-SELECT pappus.setup_certificate_record(substr(t.d('server'), 1, 20),
-	t.serial(5), 'broker', t.d('k'), 0, 31536000) \g /dev/null
-
 SELECT t.same(
 	$$SELECT serial, status, profile, device_id, subject, project, issuer,
 		reason, revoked_by, revoked_how, comment

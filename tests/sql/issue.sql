@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: ISC
 -- pappus.issue: each outcome, superseding, and batches.
 \ir fixture.psql
-SELECT plan(36);
+SELECT plan(38);
 SELECT t.enroll(1, 'e1', i) FROM generate_series(1, 9) i \g /dev/null
 
 -- A first certificate.
@@ -93,6 +93,12 @@ FROM pappus.issue(ARRAY[t.id('dev', 2)], ARRAY[t.d('d2')],
 	ARRAY[NULL::uuid], ARRAY[:second, :first]);
 SELECT is(t.issue(2, 'd2', 63, ARRAY[:second]), 'no_issuer',
 	'... and none other will do');
+SAVEPOINT own;
+UPDATE pappus.issuers SET state = 'crl-only' WHERE issuer_id = :first;
+SELECT is(t.issue(2, 'd2', 63), 'no_issuer', '... also once it has stopped');
+UPDATE pappus.projects SET device_issuer_id = :server;
+SELECT is(t.issue(2, 'd2', 63), 'no_issuer', '... or is for other purposes');
+ROLLBACK TO own;
 
 -- Holds give way to final revocations, never the reverse.
 INSERT INTO pappus.revocations (serial, issuer_id, not_after, reason, actor,
