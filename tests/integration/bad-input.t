@@ -220,8 +220,8 @@ sub typed
 {
 	my ($type, $status, $kind, $body) = @_;
 	$body //= 'label=a';
-	return ["'$type'", request(@enrolls, "Content-Type: $type", \$body), $status,
-	    $kind];
+	return ["'$type'", request(@enrolls, "Content-Type: $type", \$body),
+	    $status, $kind];
 }
 
 table('media types',
@@ -366,7 +366,8 @@ sub fastcgi
 	my ($program, $params, $stdin, %option) = @_;
 	my $socket = IO::Socket::UNIX->new($stack->run . "/$program.sock")
 	    or die "connect: $!";
-	my $record = sub { pack('CCnnCC', 1, $_[0], 1, length $_[1], 0, 0) . $_[1] };
+	my $record = sub { pack('CCnnCC', 1, $_[0], 1, length $_[1], 0, 0)
+		. $_[1] };
 	my $length = sub { $_[0] < 128 ? chr $_[0] : pack 'N', $_[0] | 1 << 31 };
 	my $pairs = join '', map { $length->(length $_)
 	    . $length->(length $params->{$_}) . $_ . $params->{$_} }

@@ -163,7 +163,8 @@ sub misuse
 		"Thistle-Device-Enrollment-Token: $token");
 	my @requests = (
 		# The address.
-		(map { my $path = $_; map { [$path, to => $_] } qw(device admin public) }
+		(map { my $path = $_;
+		map { [$path, to => $_] } qw(device admin public) }
 		"/$token", "/identity/$token", "/enroll?token=$token",
 		"/identity?access_token=$token&x=1", "/x?$token", "/$token/x",
 		"/admin/v1/devices/$token", "/admin/v1/devices?cursor=$token",
@@ -234,7 +235,8 @@ subtest 'things that are down' => sub {
 		['GET', '/identity', headers =>
 			["Authorization: Bearer $devices[3]{device_token}"]],
 		['GET', '/admin/v1/projects', headers =>
-			["Authorization: Bearer $stack->{admin_token}"], to => 'admin']);
+			["Authorization: Bearer $stack->{admin_token}"],
+			to => 'admin']);
 	my @ask = map {
 		my ($method, $path, $headers, $header, @to) = @$_;
 		my ($one) = $header->[0] =~ /(\S+)$/;
