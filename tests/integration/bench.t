@@ -31,11 +31,9 @@ if (system('command -v wrk >/dev/null') != 0) {
 
 my @quick = ('--builddir', $build, '--quick');
 my $out = runs('onboard', @quick);
-for my $connections (1, 8) {
-	# devices/s and handshakes/s are not 0, and nothing failed.
-	like($out, qr/^$connections +[1-9]\d* +$number +$number +[1-9]\d* +
-	    $number +$number +\d+ +0 /mx, "onboard: $connections at once");
-}
+my $figures = qr/[1-9]\d* +$number +$number/;
+like($out, qr/^8 +$figures +$figures +\d+ +0 /m,
+    "onboard: devices and handshakes, no failure");
 like($out, qr/^resumed handshakes: 0$/m, 'onboard: full handshakes');
 like($out, qr/^identity: at most $number MB/m, 'onboard: memory');
 
@@ -43,8 +41,8 @@ for my $name (qw(identity enroll)) {
 	$out = runs($name, @quick);
 	for my $what ('keep_conn off (shipped), kept', 'keep_conn on, kept',
 	    'keep_conn off (shipped), new', 'keep_conn on, new') {
-		like($out, qr/^\Q$what\E connections +8 +[1-9]\d* +$number +
-		    $number +0 +\d+ +\(\d+%\)/mx, "$name: $what");
+		like($out, qr/^\Q$what\E connections +8 +$figures +0 /m,
+		    "$name: $what");
 	}
 	for my $limit ('a constant answer, keep_conn on',
 	    '/identity, no database, keep_conn off', 'single-row commits',
@@ -56,7 +54,7 @@ for my $name (qw(identity enroll)) {
 
 # The peers themselves are built and installed by hand.
 $out = runs('peers', @quick, '--only', 'cfssl');
-like($out, qr/^Pappus, $_, kept connections +8 +[1-9]\d* +$number +$number +0 /m,
+like($out, qr/^Pappus, $_, kept connections +8 +$figures +0 /m,
     "peers: Pappus, $_") for 'as shipped', 'keep_conn on';
 like($out, qr/^cfssl, PostgreSQL, new connections +8 +[1-9]|^cfssl is left out: apt-get/m,
     'peers: cfssl, or what is missing for it');

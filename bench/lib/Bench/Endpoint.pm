@@ -41,7 +41,7 @@ sub options ($path, $name) {
 	    'limits!', 'profile=s', 'quick', 'help') && !@ARGV
 	    or print(STDERR usage($path, $name)), exit 2;
 	print(usage($path, $name)), exit 0 if $o{help};
-	@o{qw(seconds rounds concurrency)} = (1, 1, '1,8') if $o{quick};
+	@o{qw(seconds rounds concurrency)} = (1, 1, '8') if $o{quick};
 	$o{concurrency} = [split /,/, $o{concurrency}];
 	$o{builddir} = abs_path($o{builddir}) // die "no folder $o{builddir}\n";
 	return \%o;
@@ -87,8 +87,9 @@ sub prepare_devices ($self) {
 	my $o = $self->{o};
 	my $runs = 0;
 	$runs += ($_ == 1 ? 1500 : 6000) + 1200 + 1500 for $o->{concurrency}->@*;
-	my $count = $runs * 2 * $o->{seconds} * $o->{rounds};
-	$count += 6000 * 20 if $o->{profile};
+	my $count = $o->{quick} ? 3000
+	    : $runs * 2 * $o->{seconds} * $o->{rounds};
+	$count += 6000 * ($o->{seconds} + 2) if $o->{profile};
 	print STDERR "enrolling $count devices\n";
 	$self->{bench}->enroll_devices($count);
 	$self->{used} = 0;
@@ -158,7 +159,7 @@ sub load ($self, $config, $kind, $connections) {
 	});
 	if ($self->{lines}) {
 		$self->{used} += $cell->{used} // $cell->{handshakes};
-		if ($self->{used} > 0.98 * $bench->{tokens}) {
+		if ($cell->{wrapped} || $self->{used} > 0.98 * $bench->{tokens}) {
 			$self->{again}++;
 			$self->{used} = 0;
 		}
