@@ -103,9 +103,13 @@ CREATE TABLE pappus.devices (
 	enrolled_from inet,
 	request_id uuid,
 	-- The first time; null again after a reset.
-	identity_issued_at timestamptz
+	identity_issued_at timestamptz,
+	-- No certificate issued before this is valid: each has expired or is
+	-- revoked for good.  It never moves back.  So a device that has asked
+	-- ten thousand times costs no more than another.
+	live_since timestamptz NOT NULL DEFAULT '-infinity'
 )
--- The first certificate updates its device's row: room to do so in the page.
+-- A certificate updates its device's row: room to do so in the page.
 WITH (fillfactor = 85);
 CREATE INDEX devices_by_project ON pappus.devices (project_id, device_id);
 CREATE INDEX devices_by_enrollment_token
@@ -128,6 +132,7 @@ CREATE TABLE pappus.certificates (
 	spki_sha256 bytea NOT NULL CHECK (octet_length(spki_sha256) = 32),
 	not_before timestamptz NOT NULL,
 	not_after timestamptz NOT NULL,
+	-- Never before its device's live_since, whatever the clock does.
 	issued_at timestamptz NOT NULL DEFAULT now(),
 	request_id uuid,
 	address inet,
@@ -136,7 +141,7 @@ CREATE TABLE pappus.certificates (
 	CHECK ((device_id IS NOT NULL) = (profile = 'device'))
 );
 CREATE INDEX certificates_by_device
-	ON pappus.certificates (device_id, serial)
+	ON pappus.certificates (device_id, issued_at)
 	WHERE device_id IS NOT NULL;
 CREATE INDEX certificates_by_spki
 	ON pappus.certificates USING hash (spki_sha256);

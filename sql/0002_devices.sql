@@ -184,7 +184,7 @@ DECLARE
 	projects text[];
 	issuers int[];
 	replaces boolean[];
-	any_first boolean;
+	since timestamptz[];	-- each device's live_since, before
 BEGIN
 	SELECT array_agg(l.device_id) INTO locked
 	FROM
@@ -197,12 +197,11 @@ BEGIN
 
 	SELECT array_agg(a.outcome), array_agg(a.project_id),
 		array_agg(a.issuer_id), array_agg(a.replaces),
-		bool_or(a.is_first)
-	INTO outcomes, projects, issuers, replaces, any_first
+		array_agg(a.live_since)
+	INTO outcomes, projects, issuers, replaces, since
 	FROM
-		(SELECT d.project_id, i.issuer_id,
+		(SELECT d.project_id, i.issuer_id, d.live_since,
 			p.reissue_policy = 'replace' AS replaces,
-			d.identity_issued_at IS NULL AS is_first,
 			CASE
 			-- Only what the first statement locked: a token that was
 			-- changed since then is the next request's.
@@ -229,13 +228,15 @@ BEGIN
 			AND i.purpose = 'device' AND i.state = 'issuing'
 		ORDER BY r.n) a;
 
+	-- now() may be earlier than what the device got before: by a clock that
+	-- was set back, or for whoever began first and waited for the lock.
 	INSERT INTO pappus.certificates (serial, issuer_id, device_id, profile,
-		spki_sha256, not_before, not_after, request_id, address)
+		spki_sha256, not_before, not_after, issued_at, request_id, address)
 	SELECT r.serial, r.issuer_id, r.device_id, 'device', r.spki_sha256,
-		starts, ends, r.request_id, r.address
+		starts, ends, greatest(now(), r.since), r.request_id, r.address
 	FROM unnest(outcomes, serials, issuers, device_ids, spki_digests,
-		request_ids, addresses)
-		AS r (outcome, serial, issuer_id, device_id, spki_sha256,
+		since, request_ids, addresses)
+		AS r (outcome, serial, issuer_id, device_id, spki_sha256, since,
 		request_id, address)
 	WHERE r.outcome = 'issued';
 
@@ -245,14 +246,15 @@ BEGIN
 	SELECT c.serial, c.issuer_id, c.not_after, 4, c.device_id, 'reissue'
 	FROM
 		(SELECT DISTINCT ON (r.device_id COLLATE "C")
-			r.device_id, r.serial
-		FROM unnest(outcomes, replaces, device_ids, serials)
+			r.device_id, r.serial, r.since
+		FROM unnest(outcomes, replaces, device_ids, serials, since)
 			WITH ORDINALITY
-			AS r (outcome, replaces, device_id, serial, n)
+			AS r (outcome, replaces, device_id, serial, since, n)
 		WHERE r.outcome = 'issued' AND r.replaces
 		ORDER BY r.device_id COLLATE "C", r.n DESC) last
 	JOIN pappus.certificates c
-		ON c.device_id = last.device_id AND c.serial <> last.serial
+		ON c.device_id = last.device_id AND c.issued_at >= last.since
+		AND c.serial <> last.serial
 	WHERE c.not_after > now()
 		AND NOT EXISTS
 			(SELECT FROM pappus.revocations o
@@ -264,13 +266,13 @@ BEGIN
 		actor = excluded.actor, origin = excluded.origin
 	WHERE v.reason = 6;
 
-	IF any_first THEN
-		UPDATE pappus.devices d
-		SET identity_issued_at = now()
-		FROM unnest(outcomes, device_ids) AS r (outcome, device_id)
-		WHERE r.outcome = 'issued' AND d.device_id = r.device_id
-			AND d.identity_issued_at IS NULL;
-	END IF;
+	UPDATE pappus.devices d
+	SET identity_issued_at = coalesce(d.identity_issued_at, now()),
+		live_since = CASE WHEN r.replaces
+			THEN greatest(now(), d.live_since) ELSE d.live_since END
+	FROM unnest(outcomes, replaces, device_ids)
+		AS r (outcome, replaces, device_id)
+	WHERE r.outcome = 'issued' AND d.device_id = r.device_id;
 
 	RETURN QUERY
 	SELECT r.n::int, r.outcome, r.project_id, r.issuer_id,

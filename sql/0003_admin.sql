@@ -59,7 +59,7 @@ LANGUAGE sql STABLE AS $$
 		'identity_issued_at', pappus.json_time(d.identity_issued_at))
 $$;
 
--- With its certificates: for one device, not for lists.
+-- With its latest certificates, 100 at most: for one device, not for lists.
 CREATE FUNCTION pappus.json_device_whole(d pappus.devices) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
 	SELECT pappus.json_device(d) || jsonb_build_object('certificates',
@@ -74,10 +74,14 @@ LANGUAGE sql STABLE AS $$
 					WHEN r.reason = 6 THEN 'hold'
 					ELSE 'revoked'
 					END,
-				'reason', r.reason) ORDER BY c.serial)
-			FROM pappus.certificates c
-			LEFT JOIN pappus.revocations r ON r.serial = c.serial
-			WHERE c.device_id = d.device_id),
+				'reason', r.reason) ORDER BY c.issued_at, c.serial)
+			FROM
+				(SELECT *
+				FROM pappus.certificates o
+				WHERE o.device_id = d.device_id
+				ORDER BY o.issued_at DESC
+				LIMIT 100) c
+			LEFT JOIN pappus.revocations r ON r.serial = c.serial),
 			'[]'))
 $$;
 
@@ -420,6 +424,7 @@ CREATE FUNCTION pappus.admin_device_get(
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pappus, pg_temp
 SET enable_seqscan = off
+SET enable_bitmapscan = off
 AS $$
 DECLARE
 	caller pappus.admin_tokens :=
@@ -446,6 +451,7 @@ CREATE FUNCTION pappus.admin_device_deny(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pappus, pg_temp
 SET enable_seqscan = off
+SET enable_bitmapscan = off
 AS $$
 DECLARE
 	caller pappus.admin_tokens :=
@@ -482,7 +488,8 @@ BEGIN
 		SELECT c.serial, c.issuer_id, c.not_after, 6,
 			caller.admin_token_id, 'deny', admin_device_deny.reason
 		FROM pappus.certificates c
-		WHERE c.device_id = device.device_id AND c.not_after > now()
+		WHERE c.device_id = device.device_id
+			AND c.issued_at >= device.live_since AND c.not_after > now()
 		ORDER BY c.serial
 		-- Already revoked or on hold for a reason of its own.
 		ON CONFLICT (serial) DO NOTHING;
@@ -503,6 +510,7 @@ CREATE FUNCTION pappus.admin_device_allow(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pappus, pg_temp
 SET enable_seqscan = off
+SET enable_bitmapscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $$
@@ -536,7 +544,8 @@ BEGIN
 		RETURNING d.* INTO device;
 		DELETE FROM pappus.revocations r
 		USING pappus.certificates c
-		WHERE c.device_id = device.device_id AND r.serial = c.serial
+		WHERE c.device_id = device.device_id
+			AND c.issued_at >= device.live_since AND r.serial = c.serial
 			AND r.origin = 'deny' AND r.reason = 6;
 		PERFORM pappus.admin_record(caller, caller_address,
 			caller_request, 'device.allow', device.device_id,
