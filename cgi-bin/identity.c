@@ -168,17 +168,17 @@ out:
 
 /* Run by the batch's leader, which alone uses the database. */
 static enum batch_result
-record(void *ctx, void **items, size_t n)
+record(void *ctx, void **items, size_t n, int64_t send_by)
 {
 	struct context *context = ctx;
 	struct issuer_list *issuers;
 	enum batch_result result;
 
-	if (!issuer_set_refresh(context->issuers, context->db))
+	if (!issuer_set_refresh(context->issuers, context->db, send_by))
 		return BATCH_DOWN;
 	issuers = issuer_set_hold(context->issuers);
-	result =
-	    issuances_record(context->db, issuer_list_ids(issuers), items, n);
+	result = issuances_record(
+	    context->db, issuer_list_ids(issuers), items, n, send_by);
 	issuer_list_release(issuers);
 	return result;
 }

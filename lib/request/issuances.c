@@ -61,7 +61,8 @@ take_answer(const struct db_rows *rows, size_t row, void **items, size_t n)
 }
 
 enum batch_result
-issuances_record(struct db *db, const char *issuer_ids, void **items, size_t n)
+issuances_record(struct db *db, const char *issuer_ids, void **items, size_t n,
+    int64_t send_by)
 {
 	struct buf arrays[ARRAYS] = {0};
 	const char *params[PARAMS];
@@ -76,7 +77,7 @@ issuances_record(struct db *db, const char *issuer_ids, void **items, size_t n)
 	for (i = 0; i < ARRAYS; i++)
 		params[i] = pgarray_end(&arrays[i]);
 	params[ISSUER_IDS] = issuer_ids;
-	result = outcome_call(db, STATEMENT_ISSUE, params, n, &rows);
+	result = outcome_call(db, STATEMENT_ISSUE, params, n, send_by, &rows);
 	for (i = 0; i < n && result == BATCH_DONE; i++)
 		take_answer(rows, i, items, n);
 	db_rows_free(rows);

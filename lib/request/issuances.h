@@ -45,7 +45,7 @@ struct issuance {
  * Record n issuances in one transaction; items are struct issuance.
  * issuer_ids is an array literal of the issuers whose keys are at hand.
  */
-enum batch_result issuances_record(
-    struct db *db, const char *issuer_ids, void **items, size_t n);
+enum batch_result issuances_record(struct db *db, const char *issuer_ids,
+    void **items, size_t n, int64_t send_by);
 
 #endif

@@ -13,7 +13,8 @@
 enum {
 	BACKOFF_MIN_US = 50 * 1000,
 	BACKOFF_MAX_US = 1000 * 1000,
-	CONNECT_MAX_US = 3 * 1000 * 1000
+	CONNECT_MAX_US = 3 * 1000 * 1000,
+	ORPHAN_MAX_US = 500 * 1000
 };
 
 struct db {
@@ -25,6 +26,8 @@ struct db {
 	bool connected;		      /* at least once */
 	bool warned;		      /* a WARNING came during this call */
 	bool was_down;		      /* so that coming back is logged */
+	int backend;		      /* the server process of conn */
+	int orphan; /* one that may hold a statement given up; 0: none */
 	int64_t backoff_us;
 	int64_t retry_at; /* clock_mono_us; no attempt before */
 };
@@ -148,6 +151,57 @@ connect_finish(PGconn *conn, int64_t deadline)
 	return status == PGRES_POLLING_OK;
 }
 
+/* Collect the last result of what was sent; NULL: late, or cut off. */
+static PGresult *
+collect(PGconn *conn, int64_t deadline)
+{
+	PGresult *res = NULL, *next;
+	int unsent;
+
+	for (;;) {
+		unsent = PQflush(conn);
+		if (unsent < 0)
+			break;
+		if (unsent == 0 && !PQisBusy(conn)) {
+			next = PQgetResult(conn);
+			if (next == NULL)
+				return res;
+			PQclear(res);
+			res = next;
+			continue;
+		}
+		if (!wait_socket(conn,
+			(short)(unsent > 0 ? POLLIN | POLLOUT : POLLIN),
+			deadline) ||
+		    !PQconsumeInput(conn))
+			break;
+	}
+	PQclear(res);
+	return NULL;
+}
+
+/*
+ * End the server process of a connection that was given up, if it is still
+ * there: it might get to the statement that lies before it.
+ */
+static bool
+end_orphan(struct db *db, struct err *err)
+{
+	char pid[16];
+	const char *const params[] = {pid};
+	PGresult *res = NULL;
+
+	snprintf(pid, sizeof(pid), "%d", db->orphan);
+	if (PQsendQueryParams(db->conn, statement_sql(STATEMENT_BACKEND_END), 1,
+		NULL, params, NULL, NULL, 0))
+		res = collect(db->conn, clock_mono_us() + ORPHAN_MAX_US);
+	if (res == NULL)
+		return err_set(err, ERR_UNAVAILABLE, "an orphan remains");
+	PQclear(res);
+	db->orphan = 0;
+	return true;
+}
+
 static bool
 connect_now(struct db *db, int64_t deadline, struct err *err)
 {
@@ -164,7 +218,8 @@ connect_now(struct db *db, int64_t deadline, struct err *err)
 	if (db->conn == NULL)
 		abort();
 	if (PQstatus(db->conn) == CONNECTION_BAD ||
-	    !connect_finish(db->conn, deadline)) {
+	    !connect_finish(db->conn, deadline) ||
+	    (db->orphan != 0 && !end_orphan(db, err))) {
 		err_set_pq(err, ERR_UNAVAILABLE, "cannot connect",
 		    PQerrorMessage(db->conn));
 		disconnect(db);
@@ -179,6 +234,7 @@ connect_now(struct db *db, int64_t deadline, struct err *err)
 		return false;
 	}
 	PQsetNoticeReceiver(db->conn, on_notice, db);
+	db->backend = PQbackendPID(db->conn);
 	db->backoff_us = BACKOFF_MIN_US;
 	db->retry_at = 0;
 	if (db->was_down)
@@ -210,35 +266,6 @@ ensure(struct db *db, int64_t deadline, struct err *err)
 	return db->conn != NULL || connect_now(db, deadline, err);
 }
 
-/* Collect the last result of what was sent; NULL: late, or cut off. */
-static PGresult *
-collect(PGconn *conn, int64_t deadline)
-{
-	PGresult *res = NULL, *next;
-	int unsent;
-
-	for (;;) {
-		unsent = PQflush(conn);
-		if (unsent < 0)
-			break;
-		if (unsent == 0 && !PQisBusy(conn)) {
-			next = PQgetResult(conn);
-			if (next == NULL)
-				return res;
-			PQclear(res);
-			res = next;
-			continue;
-		}
-		if (!wait_socket(conn,
-			(short)(unsent > 0 ? POLLIN | POLLOUT : POLLIN),
-			deadline) ||
-		    !PQconsumeInput(conn))
-			break;
-	}
-	PQclear(res);
-	return NULL;
-}
-
 /* What the server's last word means for the transaction. */
 static enum db_result
 judge(struct db *db, const PGresult *res, struct err *err)
@@ -249,6 +276,7 @@ judge(struct db *db, const PGresult *res, struct err *err)
 		err_set_pq(err, ERR_UNAVAILABLE, "no answer",
 		    PQerrorMessage(db->conn));
 		disconnect(db);
+		db->orphan = db->backend;
 		return DB_UNKNOWN;
 	}
 	if (PQresultStatus(res) == PGRES_COMMAND_OK ||
@@ -268,6 +296,8 @@ judge(struct db *db, const PGresult *res, struct err *err)
 	    PQstatus(db->conn) == CONNECTION_OK)
 		return DB_ROLLED_BACK;
 	disconnect(db);
+	if (state == NULL)
+		db->orphan = db->backend;
 	return DB_UNKNOWN;
 }
 
@@ -294,21 +324,15 @@ prepare(
 	return result == DB_UNKNOWN ? DB_DOWN : result;
 }
 
-enum db_result
-db_call(struct db *db, enum statement statement, const char *const *params,
-    int64_t deadline, struct db_rows **rows, struct err *err)
+/* Send a prepared statement and say what became of it. */
+static enum db_result
+execute(struct db *db, enum statement statement, const char *const *params,
+    int64_t patience_us, struct db_rows **rows, struct err *err)
 {
-	enum db_result result = DB_OK;
+	enum db_result result;
 	PGresult *res;
 
-	*rows = NULL;
 	db->warned = false;
-	if (!ensure(db, deadline, err))
-		return DB_DOWN;
-	if (!db->prepared[statement])
-		result = prepare(db, statement, deadline, err);
-	if (result != DB_OK)
-		return result;
 	if (!PQsendQueryPrepared(db->conn, statement_name(statement),
 		statement_params(statement), params, NULL, NULL, 0)) {
 		err_set_pq(err, ERR_UNAVAILABLE, "cannot send",
@@ -316,12 +340,36 @@ db_call(struct db *db, enum statement statement, const char *const *params,
 		disconnect(db);
 		return DB_UNKNOWN;
 	}
-	res = collect(db->conn, deadline);
+	res = collect(db->conn, clock_mono_us() + patience_us);
 	result = judge(db, res, err);
 	if (result == DB_OK)
 		*rows = (struct db_rows *)res;
 	else
 		PQclear(res);
+	return result;
+}
+
+enum db_result
+db_call(struct db *db, enum statement statement, const char *const *params,
+    int64_t send_by, int64_t patience_us, struct db_rows **rows,
+    struct err *err)
+{
+	enum db_result result = DB_OK;
+
+	*rows = NULL;
+	if (!ensure(db, send_by, err))
+		return DB_DOWN;
+	if (!db->prepared[statement])
+		result = prepare(db, statement, send_by, err);
+	if (result != DB_OK)
+		return result;
+	if (clock_mono_us() >= send_by) {
+		err_set(err, ERR_UNAVAILABLE, "too late to be sent");
+		return DB_DOWN;
+	}
+	result = execute(db, statement, params, patience_us, rows, err);
+	if (result == DB_UNKNOWN && db->orphan != 0)
+		ensure(db, clock_mono_us() + ORPHAN_MAX_US, NULL);
 	return result;
 }
 

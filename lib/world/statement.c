@@ -17,6 +17,10 @@ struct statement_row {
 	}
 
 static const struct statement_row rows[STATEMENT_MAX] = {
+    /* Without a WARNING when it has ended, and waiting until it has. */
+    [STATEMENT_BACKEND_END] = {"backend_end", 1,
+	"SELECT pg_terminate_backend(pid, 300) FROM pg_stat_activity"
+	" WHERE pid = $1 AND usename = current_user"},
     [STATEMENT_ENROLL] = {"enroll", 8,
 	"SELECT n, outcome, device_id, project_id, enrolled_at"
 	" FROM pappus.enroll($1,$2,$3,$4,$5,$6,$7,$8)"},
