@@ -257,12 +257,15 @@ ca_get(struct call *call)
 	issuer_list_release(issuers);
 }
 
-/* Run by a batch's leader, who has the database to himself for a turn. */
+/*
+ * Run by a batch's leader, who takes his turn on the database: refresh the
+ * issuers, and hold them for the turn.  NULL: the database is away.
+ */
 static struct issuer_list *
-begin_turn(struct context *context)
+begin_turn(struct context *context, int64_t send_by)
 {
 	pthread_mutex_lock(&context->lock);
-	if (!issuer_set_refresh(context->issuers, context->db))
+	if (!issuer_set_refresh(context->issuers, context->db, send_by))
 		return NULL;
 	return issuer_set_hold(context->issuers);
 }
@@ -275,30 +278,30 @@ end_turn(struct context *context, struct issuer_list *issuers)
 }
 
 static enum batch_result
-record(void *ctx, void **items, size_t n)
+record(void *ctx, void **items, size_t n, int64_t send_by)
 {
 	struct context *context = ctx;
-	struct issuer_list *issuers = begin_turn(context);
+	struct issuer_list *issuers = begin_turn(context, send_by);
 	enum batch_result result = BATCH_DOWN;
 
 	if (issuers != NULL)
 		result = issuances_record(
-		    context->db, issuer_list_ids(issuers), items, n);
+		    context->db, issuer_list_ids(issuers), items, n, send_by);
 	end_turn(context, issuers);
 	return result;
 }
 
 /* A batch of one, that is. */
 static enum batch_result
-look_up(void *ctx, void **items, size_t n)
+look_up(void *ctx, void **items, size_t n, int64_t send_by)
 {
 	struct context *context = ctx;
-	struct issuer_list *issuers = begin_turn(context);
+	struct issuer_list *issuers = begin_turn(context, send_by);
 	enum batch_result result = BATCH_DOWN;
 
 	if (issuers != NULL && n == 1)
 		result = issuances_device_ca(
-		    context->db, issuer_list_ids(issuers), items[0]);
+		    context->db, issuer_list_ids(issuers), items[0], send_by);
 	end_turn(context, issuers);
 	return result;
 }

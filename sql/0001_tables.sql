@@ -38,7 +38,7 @@ CREATE TABLE pappus.issuers (
 	CONSTRAINT issuers_ski_key UNIQUE (ski),
 	CHECK (not_before < not_after),
 	CHECK ((purpose = 'root') = (parent_id IS NULL)),
-	-- Ten years of full-length leaves need to know what they promise.
+	-- What the leaves were promised to look like is fixed with the issuer.
 	CHECK (purpose <> 'device' OR profile_sha256 IS NOT NULL)
 );
 
@@ -128,13 +128,14 @@ CREATE TABLE pappus.devices (
 	-- The first time; null again after a reset.  While null, all that it ever
 	-- had is revoked for good.
 	identity_issued_at timestamptz,
-	-- All others that it ever had are revoked for good, so that reissuing
-	-- need not read them; null: any may be good.
-	sole_serial bytea,
-	-- Its next owner's.
+	-- No certificate issued before this is valid: each has expired or is
+	-- revoked for good.  So a device that has asked ten thousand times costs
+	-- no more than another.
+	live_since timestamptz NOT NULL DEFAULT '-infinity',
+	-- Another device may have it then.
 	CHECK (state <> 'deleted' OR external_id IS NULL)
 )
--- The first certificate updates its device's row: room to do so in the page.
+-- A certificate updates its device's row: room to do so in the page.
 WITH (fillfactor = 85);
 CREATE INDEX devices_by_project ON pappus.devices (project_id, device_id);
 CREATE INDEX devices_by_enrollment_token
@@ -177,6 +178,7 @@ CREATE TABLE pappus.certificates (
 	spki_sha256 bytea NOT NULL CHECK (octet_length(spki_sha256) = 32),
 	not_before timestamptz NOT NULL,
 	not_after timestamptz NOT NULL,
+	-- Never before its device's live_since, whatever the clock does.
 	issued_at timestamptz NOT NULL DEFAULT now(),
 	request_id uuid,
 	address inet,

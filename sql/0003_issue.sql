@@ -2,18 +2,6 @@
 -- What devices ask of `identity`: certificates, as hot as 0002 and by its
 -- rules, and what to trust.
 
--- The device issuer of projects that name none: the newest of those that the
--- calling worker has the keys of.
-CREATE FUNCTION pappus.default_issuer(issuer_ids int[]) RETURNS int
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pappus, pg_temp
-AS $$
-	SELECT max(i.issuer_id)
-	FROM pappus.issuers i
-	WHERE i.issuer_id = ANY (issuer_ids)
-		AND i.purpose = 'device' AND i.state = 'issuing'
-$$;
-
 -- Authenticates devices and records the certificate that each is about to
 -- get.  Outcomes: issued; late (its deadline has passed, nothing was done);
 -- invalid_token, device_denied, project_disabled; no_issuer (none of
@@ -44,17 +32,20 @@ DECLARE
 	starts timestamptz := date_trunc('second', now() - interval '1 hour');
 	ends timestamptz := (starts AT TIME ZONE 'UTC' + interval '30 years')
 		AT TIME ZONE 'UTC';
-	default_issuer int := pappus.default_issuer(issuer_ids);
 	locked text[];
 	outcomes text[];
 	projects text[];
 	issuers int[];
-	policies text[];
-	firsts boolean[];	-- the device has nothing to supersede
-	soles bytea[];		-- devices.sole_serial, as it was
-	waits int[];
+	replaces boolean[];
+	since timestamptz[];	-- each device's live_since, before
+	limits int[];		-- certificates that each may get yet
+	waits int[];		-- seconds, for those that are beyond
+	repeated boolean;	-- a device stands in the batch more than once
+	any_older boolean;
+	any_limited boolean;
 BEGIN
-	SELECT array_agg(l.device_id) INTO locked
+	SELECT array_agg(l.device_id), count(*) > count(DISTINCT l.device_id)
+	INTO locked, repeated
 	FROM
 		(SELECT d.device_id
 		FROM unnest(device_ids, token_digests, deadlines)
@@ -65,132 +56,130 @@ BEGIN
 		ORDER BY d.device_id
 		FOR UPDATE OF d) l;
 
-	SELECT array_agg(CASE
-			WHEN a.wait IS NOT NULL THEN 'rate_limited'
-			ELSE a.outcome END ORDER BY a.n),
-		array_agg(a.project_id ORDER BY a.n),
-		array_agg(a.issuer_id ORDER BY a.n),
-		array_agg(a.reissue_policy ORDER BY a.n),
-		array_agg(a.is_first ORDER BY a.n),
-		array_agg(a.sole_serial ORDER BY a.n),
-		array_agg(a.wait ORDER BY a.n)
-	INTO outcomes, projects, issuers, policies, firsts, soles, waits
+	SELECT array_agg(a.outcome), array_agg(a.project_id),
+		array_agg(a.issuer_id), array_agg(a.replaces),
+		array_agg(a.live_since), array_agg(a.issue_limit - a.recent),
+		array_agg(a.wait), bool_or(a.replaces AND NOT a.is_first),
+		bool_or(a.recent + cardinality(device_ids) > a.issue_limit)
+	INTO outcomes, projects, issuers, replaces, since, limits, waits,
+		any_older, any_limited
 	FROM
-		(SELECT q.*,
-			-- The hour is over for the oldest of the last that count.
-			CASE WHEN q.outcome = 'issued'
-				AND coalesce(h.recent, 0) + row_number() OVER
-					(PARTITION BY q.device_id, q.outcome ORDER BY q.n)
-					> q.issue_limit
-				THEN ceil(extract(epoch FROM coalesce(h.since, now())
-					+ interval '1 hour' - now()))::int
-				END AS wait
-		FROM
-			(SELECT r.n, d.device_id, d.project_id, i.issuer_id,
-				p.reissue_policy, p.issue_limit, d.sole_serial,
-				d.identity_issued_at IS NULL AS is_first,
-				CASE
-				WHEN r.deadline <= clock_timestamp() THEN 'late'
-				-- Only what the first statement locked: a token that
-				-- was changed since then is the next request's.
-				WHEN (d.device_id = ANY (locked)) IS NOT TRUE
-					OR d.state = 'deleted' THEN 'invalid_token'
-				WHEN d.state <> 'active' THEN 'device_denied'
-				WHEN p.state <> 'active' THEN 'project_disabled'
-				WHEN p.reissue_policy = 'once' AND d.identity_issued_at
-					<= now() - interval '10 minutes'
-					THEN 'identity_exists'
-				WHEN i.issuer_id IS NULL THEN 'no_issuer'
-				WHEN i.not_after < ends THEN 'issuer_expiring'
-				ELSE 'issued'
-				END AS outcome
-			FROM unnest(device_ids, token_digests, deadlines)
-				WITH ORDINALITY AS r (id, sha256, deadline, n)
-			LEFT JOIN pappus.devices d
-				ON d.device_id = r.id AND d.token_sha256 = r.sha256
-			LEFT JOIN pappus.projects p ON p.project_id = d.project_id
-			LEFT JOIN pappus.issuers i
-				ON i.issuer_id =
-					coalesce(p.device_issuer_id, default_issuer)
-				AND i.issuer_id = ANY (issuer_ids)
-				AND i.purpose = 'device' AND i.state = 'issuing') q
-		-- As many as the limit at most are looked at.
-		LEFT JOIN LATERAL
-			(SELECT count(*) AS recent, min(s.issued_at) AS since
+		(SELECT d.project_id, i.issuer_id, d.live_since, p.issue_limit,
+			h.recent, p.reissue_policy <> 'keep' AS replaces,
+			d.identity_issued_at IS NULL AS is_first,
+			-- Until the oldest of those that count is an hour old.
+			ceil(extract(epoch FROM coalesce(h.first_at, now())
+				+ interval '1 hour' - now()))::int AS wait,
+			CASE
+			WHEN r.deadline <= clock_timestamp() THEN 'late'
+			-- Only what the first statement locked: a token that was
+			-- changed since then is the next request's.
+			WHEN (d.device_id = ANY (locked)) IS NOT TRUE
+				OR d.state = 'deleted' THEN 'invalid_token'
+			WHEN d.state <> 'active' THEN 'device_denied'
+			WHEN p.state <> 'active' THEN 'project_disabled'
+			WHEN p.reissue_policy = 'once' AND d.identity_issued_at
+				<= now() - interval '10 minutes' THEN 'identity_exists'
+			WHEN i.issuer_id IS NULL THEN 'no_issuer'
+			WHEN i.not_after < ends THEN 'issuer_expiring'
+			ELSE 'issued'
+			END AS outcome
+		FROM unnest(device_ids, token_digests, deadlines)
+			WITH ORDINALITY AS r (id, sha256, deadline, n)
+		LEFT JOIN pappus.devices d
+			ON d.device_id = r.id AND d.token_sha256 = r.sha256
+		LEFT JOIN pappus.projects p ON p.project_id = d.project_id
+		LEFT JOIN pappus.issuers i
+			ON i.issuer_id = coalesce(p.device_issuer_id,
+				(SELECT max(o.issuer_id)
+				FROM unnest(issuer_ids) AS k (id)
+				JOIN pappus.issuers o ON o.issuer_id = k.id
+				WHERE o.purpose = 'device' AND o.state = 'issuing'))
+			AND i.issuer_id = ANY (issuer_ids)
+			AND i.purpose = 'device' AND i.state = 'issuing'
+		-- The last hour's, as many as may be.  One without an identity
+		-- has none, or was reset.
+		CROSS JOIN LATERAL
+			(SELECT count(*) AS recent, min(c.issued_at) AS first_at
 			FROM
-				(SELECT c.issued_at
-				FROM pappus.certificates c
-				WHERE c.device_id = q.device_id
-					AND c.issued_at > now() - interval '1 hour'
-				ORDER BY c.issued_at DESC
-				LIMIT q.issue_limit) s) h ON NOT q.is_first) a;
+				(SELECT o.issued_at
+				FROM pappus.certificates o
+				WHERE o.device_id = d.device_id
+					AND o.issued_at > now() - interval '1 hour'
+					AND d.identity_issued_at IS NOT NULL
+				ORDER BY o.issued_at DESC
+				LIMIT p.issue_limit) c) h
+		ORDER BY r.n) a;
 
+	IF any_limited THEN
+		SELECT array_agg(CASE WHEN l.place > l.room THEN 'rate_limited'
+			ELSE l.outcome END ORDER BY l.n)
+		INTO outcomes
+		FROM
+			(SELECT r.n, r.outcome, r.room, CASE WHEN r.outcome = 'issued'
+				THEN row_number() OVER
+				(PARTITION BY r.device_id, r.outcome ORDER BY r.n)
+				END AS place
+			FROM unnest(outcomes, limits, device_ids) WITH ORDINALITY
+				AS r (outcome, room, device_id, n)) l;
+	END IF;
+
+	-- now() may be earlier than what the device got before: by a clock that
+	-- was set back, or for whoever began first and waited for the lock.
 	INSERT INTO pappus.certificates (serial, issuer_id, device_id, profile,
-		spki_sha256, not_before, not_after, request_id, address)
+		spki_sha256, not_before, not_after, issued_at, request_id, address)
 	SELECT r.serial, r.issuer_id, r.device_id, 'device', r.spki_sha256,
-		starts, ends, r.request_id, r.address
+		starts, ends, greatest(now(), r.since), r.request_id, r.address
 	FROM unnest(outcomes, serials, issuers, device_ids, spki_digests,
-		request_ids, addresses)
-		AS r (outcome, serial, issuer_id, device_id, spki_sha256,
+		since, request_ids, addresses)
+		AS r (outcome, serial, issuer_id, device_id, spki_sha256, since,
 		request_id, address)
 	WHERE r.outcome = 'issued';
 
 	-- Everything a device had before its last request of this batch.
-	WITH issued AS
-		(SELECT r.device_id, r.serial, r.is_first, r.sole,
-			r.n = max(r.n) OVER (PARTITION BY r.device_id) AS is_last
-		FROM unnest(outcomes, policies, device_ids, serials, firsts, soles)
-			WITH ORDINALITY
-			AS r (outcome, policy, device_id, serial, is_first, sole, n)
-		WHERE r.outcome = 'issued' AND r.policy <> 'keep')
-	INSERT INTO pappus.revocations AS v
-		(serial, issuer_id, not_after, reason, actor, origin)
-	SELECT c.serial, c.issuer_id, c.not_after, 4, c.device_id, 'reissue'
-	FROM
-		(SELECT i.serial FROM issued i WHERE NOT i.is_last
-		UNION ALL
-		SELECT i.sole FROM issued i
-		WHERE i.is_last AND i.sole IS NOT NULL AND NOT i.is_first
-		UNION ALL
-		SELECT o.serial
-		FROM issued i
-		JOIN pappus.certificates o ON o.device_id = i.device_id
-		WHERE i.is_last AND i.sole IS NULL AND NOT i.is_first
-			AND o.serial <> ALL (serials)) old
-	JOIN pappus.certificates c ON c.serial = old.serial
-	WHERE c.not_after > now()
-		AND NOT EXISTS
-			(SELECT FROM pappus.revocations o
-			WHERE o.serial = c.serial AND o.reason <> 6)
-	ORDER BY c.serial
-	-- A hold gives way to what is final, never the reverse.
-	ON CONFLICT (serial) DO UPDATE
-	SET reason = excluded.reason, revoked_at = excluded.revoked_at,
-		actor = excluded.actor, origin = excluded.origin
-	WHERE v.reason = 6;
+	IF any_older OR repeated THEN
+		INSERT INTO pappus.revocations AS v
+			(serial, issuer_id, not_after, reason, actor, origin)
+		SELECT c.serial, c.issuer_id, c.not_after, 4, c.device_id,
+			'reissue'
+		FROM
+			(SELECT DISTINCT ON (r.device_id COLLATE "C")
+				r.device_id, r.serial, r.since
+			FROM unnest(outcomes, replaces, device_ids, serials, since)
+				WITH ORDINALITY
+				AS r (outcome, replaces, device_id, serial, since, n)
+			WHERE r.outcome = 'issued' AND r.replaces
+			ORDER BY r.device_id COLLATE "C", r.n DESC) last
+		JOIN pappus.certificates c
+			ON c.device_id = last.device_id
+			AND c.issued_at >= last.since AND c.serial <> last.serial
+		WHERE c.not_after > now()
+			AND NOT EXISTS
+				(SELECT FROM pappus.revocations o
+				WHERE o.serial = c.serial AND o.reason <> 6)
+		ORDER BY c.serial
+		-- A hold gives way to what is final, never the reverse.
+		ON CONFLICT (serial) DO UPDATE
+		SET reason = excluded.reason, revoked_at = excluded.revoked_at,
+			actor = excluded.actor, origin = excluded.origin,
+			comment = excluded.comment
+		WHERE v.reason = 6;
+	END IF;
 
 	UPDATE pappus.devices d
 	SET identity_issued_at = coalesce(d.identity_issued_at, now()),
-		sole_serial = r.sole
-	FROM
-		(SELECT r.device_id, CASE
-			WHEN min(r.policy) <> 'keep'
-				OR (count(*) = 1 AND bool_and(r.is_first))
-				THEN (array_agg(r.serial ORDER BY r.n DESC))[1]
-			END AS sole
-		FROM unnest(outcomes, policies, device_ids, serials, firsts)
-			WITH ORDINALITY
-			AS r (outcome, policy, device_id, serial, is_first, n)
-		WHERE r.outcome = 'issued'
-		GROUP BY r.device_id) r
-	WHERE d.device_id = r.device_id
-		AND (d.identity_issued_at IS NULL
-			OR d.sole_serial IS DISTINCT FROM r.sole);
+		live_since = CASE WHEN r.replaces
+			THEN greatest(now(), d.live_since) ELSE d.live_since END
+	FROM unnest(outcomes, replaces, device_ids)
+		AS r (outcome, replaces, device_id)
+	WHERE r.outcome = 'issued' AND d.device_id = r.device_id
+		AND (r.replaces OR d.identity_issued_at IS NULL);
 
 	RETURN QUERY
 	SELECT r.n::int, r.outcome, r.project_id, r.issuer_id,
 		extract(epoch FROM starts)::bigint,
-		extract(epoch FROM ends)::bigint, r.wait
+		extract(epoch FROM ends)::bigint,
+		CASE WHEN r.outcome = 'rate_limited' THEN r.wait END
 	FROM unnest(outcomes, projects, issuers, waits) WITH ORDINALITY
 		AS r (outcome, project_id, issuer_id, wait, n);
 END
@@ -199,17 +188,11 @@ $$;
 -- Those of a device's certificates that may be good or on hold.
 CREATE FUNCTION pappus.open_certificates(device pappus.devices)
 RETURNS SETOF pappus.certificates
-LANGUAGE sql STABLE ROWS 1
-SET search_path = pg_catalog, pappus, pg_temp
-AS $$
-	SELECT c.*
-	FROM pappus.certificates c
-	WHERE c.serial = device.sole_serial AND c.not_after > now()
-	UNION ALL
+LANGUAGE sql STABLE ROWS 1 AS $$
 	SELECT c.*
 	FROM pappus.certificates c
 	WHERE c.device_id = device.device_id AND c.not_after > now()
-		AND device.sole_serial IS NULL
+		AND c.issued_at >= coalesce(device.live_since, '-infinity')
 $$;
 
 -- Which issuer's chain a device should have: that of its newest good
@@ -247,7 +230,10 @@ BEGIN
 		SELECT i.issuer_id INTO issuer_id
 		FROM pappus.projects p
 		JOIN pappus.issuers i ON i.issuer_id = coalesce(p.device_issuer_id,
-			pappus.default_issuer(issuer_ids))
+			(SELECT max(o.issuer_id)
+			FROM pappus.issuers o
+			WHERE o.issuer_id = ANY (issuer_ids)
+				AND o.purpose = 'device' AND o.state = 'issuing'))
 		WHERE p.project_id = device.project_id
 			AND i.issuer_id = ANY (issuer_ids)
 			AND i.purpose = 'device' AND i.state = 'issuing';

@@ -6,7 +6,7 @@
 -- restore there are some: pappus.unknown_devices.
 
 CREATE FUNCTION pappus.json_device(d pappus.devices) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pappus, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
 	SELECT jsonb_build_object(
 		'device_id', d.device_id,
 		'project_id', d.project_id,
@@ -20,7 +20,7 @@ $$;
 
 -- With its last hundred certificates: for one device, not for lists.
 CREATE FUNCTION pappus.json_device_whole(d pappus.devices) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pappus, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
 	SELECT pappus.json_device(d) || jsonb_build_object('certificates',
 		coalesce(
 			(SELECT jsonb_agg(jsonb_build_object(
@@ -55,6 +55,7 @@ CREATE FUNCTION pappus.admin_device_lock(caller pappus.admin_tokens,
 RETURNS pappus.devices
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pappus, pg_temp
 SET enable_seqscan = off
+SET enable_bitmapscan = off
 AS $$
 DECLARE
 	device pappus.devices;
@@ -161,7 +162,7 @@ $$;
 -- The id below every one that was made since, for a search by time: ids begin
 -- with 48 bits of milliseconds.
 CREATE FUNCTION pappus.id_from(prefix text, at timestamptz) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pappus, pg_temp AS $$
+LANGUAGE sql IMMUTABLE AS $$
 	SELECT prefix || string_agg(substr('0123456789abcdefghjkmnpqrstvwxyz',
 		(ms >> 5 * i & 31)::int + 1, 1), '' ORDER BY i DESC)
 		|| repeat('0', 16)
@@ -313,6 +314,7 @@ CREATE FUNCTION pappus.admin_device_get(
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pappus, pg_temp
 SET enable_seqscan = off
+SET enable_bitmapscan = off
 AS $$
 DECLARE
 	caller pappus.admin_tokens :=
@@ -350,6 +352,7 @@ CREATE FUNCTION pappus.admin_device_deny(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pappus, pg_temp
 SET enable_seqscan = off
+SET enable_bitmapscan = off
 AS $$
 DECLARE
 	caller pappus.admin_tokens :=
@@ -392,6 +395,7 @@ CREATE FUNCTION pappus.admin_device_allow(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pappus, pg_temp
 SET enable_seqscan = off
+SET enable_bitmapscan = off
 AS $$
 DECLARE
 	caller pappus.admin_tokens :=
@@ -437,6 +441,7 @@ CREATE FUNCTION pappus.admin_device_revoke(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pappus, pg_temp
 SET enable_seqscan = off
+SET enable_bitmapscan = off
 AS $$
 DECLARE
 	caller pappus.admin_tokens :=
@@ -488,6 +493,7 @@ CREATE FUNCTION pappus.admin_device_reset(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pappus, pg_temp
 SET enable_seqscan = off
+SET enable_bitmapscan = off
 AS $$
 DECLARE
 	caller pappus.admin_tokens :=
@@ -513,7 +519,8 @@ BEGIN
 		reason);
 	UPDATE pappus.devices d
 	SET state = 'active', token_sha256 = new_token_sha256,
-		identity_issued_at = NULL
+		identity_issued_at = NULL,
+		live_since = greatest(now(), d.live_since)
 	WHERE d.device_id = device.device_id
 	RETURNING d.* INTO device;
 	body := pappus.json_device_whole(device);

@@ -2,9 +2,7 @@
 -- What operators do with certificates and issuers, by the rules of 0004.
 
 CREATE FUNCTION pappus.json_certificate(wanted_serial bytea) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pappus, pg_temp
-SET enable_seqscan = off
-AS $$
+LANGUAGE sql STABLE AS $$
 	SELECT jsonb_build_object(
 		'serial', encode(w.serial, 'hex'),
 		'issuer_id', coalesce(c.issuer_id, r.issuer_id),
@@ -36,6 +34,7 @@ CREATE FUNCTION pappus.admin_sees_certificate(caller pappus.admin_tokens,
 RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pappus, pg_temp
 SET enable_seqscan = off
+SET enable_bitmapscan = off
 AS $$
 	SELECT EXISTS
 		(SELECT
@@ -50,7 +49,7 @@ $$;
 
 -- A serial from its hex digits; null when it can't be one.
 CREATE FUNCTION pappus.serial_from(hex text) RETURNS bytea
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pappus, pg_temp AS $$
+LANGUAGE sql IMMUTABLE AS $$
 	SELECT CASE
 		WHEN lower(hex) ~ '^[0-7][0-9a-f]([0-9a-f]{2}){0,19}$'
 			AND hex !~ '^00' THEN decode(hex, 'hex')
@@ -265,6 +264,7 @@ CREATE FUNCTION pappus.admin_certificate_revoke(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pappus, pg_temp
 SET enable_seqscan = off
+SET enable_bitmapscan = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -337,12 +337,12 @@ $$;
 
 -- Whole days from now on, none when that time has passed.
 CREATE FUNCTION pappus.days_until(at timestamptz) RETURNS int
-LANGUAGE sql STABLE SET search_path = pg_catalog, pappus, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
 	SELECT greatest(0, floor(extract(epoch FROM at - now()) / 86400))::int
 $$;
 
 CREATE FUNCTION pappus.json_issuer(i pappus.issuers) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pappus, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
 	SELECT jsonb_build_object(
 		'issuer_id', i.issuer_id,
 		'parent_id', i.parent_id,

@@ -223,7 +223,7 @@ BEGIN
 		SET issuer_id = issuer.issuer_id, not_after = r.not_after
 		WHERE v.serial = r.serial AND v.not_after IS NULL;
 		UPDATE pappus.devices d
-		SET sole_serial = NULL,
+		SET live_since = least(d.live_since, r.not_before),
 			identity_issued_at =
 				coalesce(d.identity_issued_at, r.not_before)
 		WHERE d.device_id = r.device_id

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: ISC
 -- Views for people with psql: GRANT pappus_auditor TO them.  No digests: who
--- may audit needs none.
+-- may audit needs none.  Serials, key ids and hashes of public keys are bytea,
+-- written '\x0198…', so that looking one up uses its index.
 
 CREATE VIEW audit.devices AS
 SELECT d.device_id, d.project_id, p.name AS project, d.label, d.external_id,
@@ -10,7 +11,7 @@ FROM pappus.devices d
 LEFT JOIN pappus.projects p USING (project_id);
 
 CREATE VIEW audit.certificates AS
-SELECT encode(c.serial, 'hex') AS serial,
+SELECT c.serial,
 	CASE
 	WHEN r.reason = 6 THEN 'hold'
 	WHEN r.serial IS NOT NULL THEN 'revoked'
@@ -19,9 +20,8 @@ SELECT encode(c.serial, 'hex') AS serial,
 	END AS status,
 	c.profile, c.device_id, c.subject, d.project_id, p.name AS project,
 	c.issuer_id, i.name AS issuer, c.issued_at, c.not_before, c.not_after,
-	encode(c.spki_sha256, 'hex') AS spki_sha256, c.address, c.request_id,
-	r.reason, r.revoked_at, r.actor AS revoked_by, r.origin AS revoked_how,
-	r.comment
+	c.spki_sha256, c.address, c.request_id, r.reason, r.revoked_at,
+	r.actor AS revoked_by, r.origin AS revoked_how, r.comment
 FROM pappus.certificates c
 LEFT JOIN pappus.issuers i USING (issuer_id)
 LEFT JOIN pappus.devices d USING (device_id)
@@ -29,9 +29,8 @@ LEFT JOIN pappus.projects p USING (project_id)
 LEFT JOIN pappus.revocations r ON r.serial = c.serial;
 
 CREATE VIEW audit.revocations AS
-SELECT encode(r.serial, 'hex') AS serial, r.issuer_id, i.name AS issuer,
-	c.device_id, c.subject, r.reason, r.revoked_at, r.actor, r.origin,
-	r.comment, r.not_after
+SELECT r.serial, r.issuer_id, i.name AS issuer, c.device_id, c.subject,
+	r.reason, r.revoked_at, r.actor, r.origin, r.comment, r.not_after
 FROM pappus.revocations r
 LEFT JOIN pappus.issuers i USING (issuer_id)
 LEFT JOIN pappus.certificates c ON c.serial = r.serial;
@@ -58,8 +57,7 @@ LEFT JOIN pappus.admin_tokens t ON t.admin_token_id = a.actor;
 
 CREATE VIEW audit.issuers AS
 SELECT i.issuer_id, i.parent_id, i.purpose, i.state, i.name,
-	encode(i.ski, 'hex') AS ski,
-	encode(sha256(i.certificate), 'hex') AS certificate_sha256,
+	i.ski, sha256(i.certificate) AS certificate_sha256,
 	i.not_before, i.not_after, i.crl_url, i.ca_url, i.trust_domain,
 	i.registered_at
 FROM pappus.issuers i;

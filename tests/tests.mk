@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Unit tests are programs; the suite on real servers is tests/run.
+EXTRA_DIST += .ci/run tests/run tests/build tests/integration tests/lib tests/sql
+
 include tests/unit/unit.mk
 include tests/unit/cert.mk
 include tests/unit/world.mk

@@ -190,5 +190,5 @@ database_call(struct db *db, enum statement statement,
 	enum { PATIENCE_US = 60 * 1000 * 1000 };
 
 	return db_call(db, statement, params, clock_mono_us() + PATIENCE_US,
-		   rows, err) == DB_OK;
+		   PATIENCE_US, rows, err) == DB_OK;
 }

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/conf.h"
 #include "base/log.h"
 #include "ca/keystore.h"
 #include "encoding/pem.h"
@@ -277,7 +276,7 @@ update(struct issuer_set *set, const struct db_rows *rows)
 }
 
 bool
-issuer_set_refresh(struct issuer_set *set, struct db *db)
+issuer_set_refresh(struct issuer_set *set, struct db *db, int64_t deadline)
 {
 	int64_t now = clock_mono_us(), age = now - set->looked_at;
 	struct err err = {0};
@@ -286,9 +285,8 @@ issuer_set_refresh(struct issuer_set *set, struct db *db)
 	if (set->list != NULL && age < REFRESH_US &&
 	    !(atomic_load(&set->expired) && age >= REFRESH_SOON_US))
 		return true;
-	if (db_call(db, STATEMENT_ISSUERS, NULL,
-		now + conf_int(CONF_DEADLINE_MS) * 1000, &rows,
-		&err) != DB_OK) {
+	if (db_call(db, STATEMENT_ISSUERS, NULL, deadline, deadline - now,
+		&rows, &err) != DB_OK) {
 		log_msg(LOG_LEVEL_WARN, "issuers-unknown", "%s", err.detail);
 		return set->list != NULL;
 	}

@@ -29,10 +29,12 @@ void issuer_set_free(struct issuer_set *set);
 
 /*
  * Look up what is registered when the last look is ten seconds old, or one
- * second after issuer_set_expire.  For the one thread that has the database.
+ * second after issuer_set_expire; until deadline (of clock_mono_us) at most.
+ * For the one thread that has the database.
  * False: the database gave no answer and there is no earlier state.
  */
-bool issuer_set_refresh(struct issuer_set *set, struct db *db);
+bool issuer_set_refresh(
+    struct issuer_set *set, struct db *db, int64_t deadline);
 
 /* Have the next refresh look again soon: something was missing. */
 void issuer_set_expire(struct issuer_set *set);

@@ -73,7 +73,7 @@ take_answer(const struct db_rows *rows, size_t row, void **items, size_t n)
 }
 
 enum batch_result
-enrollments_record(void *ctx, void **items, size_t n)
+enrollments_record(void *ctx, void **items, size_t n, int64_t send_by)
 {
 	struct buf arrays[PARAMS] = {0};
 	const char *params[PARAMS];
@@ -81,7 +81,7 @@ enrollments_record(void *ctx, void **items, size_t n)
 	enum batch_result result;
 	size_t i;
 
-	if (!outcome_connect(ctx))
+	if (!outcome_connect(ctx, send_by))
 		return BATCH_DOWN;
 	for (i = 0; i < n; i++) {
 		((struct enrollment *)items[i])->outcome = ENROLLMENT_OUTCOMES;
@@ -89,7 +89,7 @@ enrollments_record(void *ctx, void **items, size_t n)
 	}
 	for (i = 0; i < PARAMS; i++)
 		params[i] = pgarray_end(&arrays[i]);
-	result = outcome_call(ctx, STATEMENT_ENROLL, params, n, &rows);
+	result = outcome_call(ctx, STATEMENT_ENROLL, params, n, send_by, &rows);
 	for (i = 0; i < n && result == BATCH_DONE; i++)
 		take_answer(rows, i, items, n);
 	db_rows_free(rows);

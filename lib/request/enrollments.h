@@ -48,6 +48,7 @@ struct enrollment {
  * Record n enrolments in one transaction; items are struct enrollment, ctx is
  * the struct db.  For batch_new.
  */
-enum batch_result enrollments_record(void *ctx, void **items, size_t n);
+enum batch_result enrollments_record(
+    void *ctx, void **items, size_t n, int64_t send_by);
 
 #endif

@@ -71,7 +71,8 @@ take_answer(const struct db_rows *rows, size_t row, void **items, size_t n)
 }
 
 enum batch_result
-issuances_record(struct db *db, const char *issuer_ids, void **items, size_t n)
+issuances_record(struct db *db, const char *issuer_ids, void **items, size_t n,
+    int64_t send_by)
 {
 	struct buf arrays[ARRAYS] = {0};
 	const char *params[PARAMS];
@@ -79,7 +80,7 @@ issuances_record(struct db *db, const char *issuer_ids, void **items, size_t n)
 	enum batch_result result;
 	size_t i;
 
-	if (!outcome_connect(db))
+	if (!outcome_connect(db, send_by))
 		return BATCH_DOWN;
 	for (i = 0; i < n; i++) {
 		((struct issuance *)items[i])->outcome = ISSUANCE_OUTCOMES;
@@ -88,7 +89,7 @@ issuances_record(struct db *db, const char *issuer_ids, void **items, size_t n)
 	for (i = 0; i < ARRAYS; i++)
 		params[i] = pgarray_end(&arrays[i]);
 	params[ISSUER_IDS] = issuer_ids;
-	result = outcome_call(db, STATEMENT_ISSUE, params, n, &rows);
+	result = outcome_call(db, STATEMENT_ISSUE, params, n, send_by, &rows);
 	for (i = 0; i < n && result == BATCH_DONE; i++)
 		take_answer(rows, i, items, n);
 	db_rows_free(rows);
@@ -98,7 +99,8 @@ issuances_record(struct db *db, const char *issuer_ids, void **items, size_t n)
 }
 
 enum batch_result
-issuances_device_ca(struct db *db, const char *issuer_ids, struct device_ca *ca)
+issuances_device_ca(struct db *db, const char *issuer_ids, struct device_ca *ca,
+    int64_t send_by)
 {
 	char digest[2 + 2 * TOKEN_DIGEST_LEN + 1] = "\\x";
 	const char *params[] = {ca->token.name, digest, issuer_ids};
@@ -107,7 +109,8 @@ issuances_device_ca(struct db *db, const char *issuer_ids, struct device_ca *ca)
 	const char *word;
 
 	hex_encode(ca->token.digest, TOKEN_DIGEST_LEN, digest + 2);
-	result = outcome_call(db, STATEMENT_DEVICE_CA, params, 1, &rows);
+	result =
+	    outcome_call(db, STATEMENT_DEVICE_CA, params, 1, send_by, &rows);
 	if (result != BATCH_DONE)
 		return result;
 	word = db_rows_str(rows, 0, 0);

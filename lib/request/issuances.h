@@ -50,8 +50,8 @@ struct issuance {
  * Record n issuances in one transaction; items are struct issuance.
  * issuer_ids is an array literal of the issuers whose keys are at hand.
  */
-enum batch_result issuances_record(
-    struct db *db, const char *issuer_ids, void **items, size_t n);
+enum batch_result issuances_record(struct db *db, const char *issuer_ids,
+    void **items, size_t n, int64_t send_by);
 
 /* A question for the sub-CA of a device, for GET /ca. */
 struct device_ca {
@@ -62,7 +62,7 @@ struct device_ca {
 };
 
 /* Look it up; nothing is written. */
-enum batch_result issuances_device_ca(
-    struct db *db, const char *issuer_ids, struct device_ca *ca);
+enum batch_result issuances_device_ca(struct db *db, const char *issuer_ids,
+    struct device_ca *ca, int64_t send_by);
 
 #endif

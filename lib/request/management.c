@@ -58,11 +58,12 @@ struct act {
 };
 
 static enum batch_result
-run_act(void *ctx, void **items, size_t n)
+run_act(void *ctx, void **items, size_t n, int64_t send_by)
 {
 	struct act *act = items[0];
 
-	return outcome_call(ctx, act->statement, act->params, n, &act->rows);
+	return outcome_call(
+	    ctx, act->statement, act->params, n, send_by, &act->rows);
 }
 
 struct management *

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
 
@@ -34,18 +33,12 @@ outcome_find(const char *const *names, size_t n, const char *word)
 	return n;
 }
 
-static int64_t
-patience(void)
-{
-	return clock_mono_us() + conf_int(CONF_DEADLINE_MS) * 1000;
-}
-
 bool
-outcome_connect(struct db *db)
+outcome_connect(struct db *db, int64_t send_by)
 {
 	struct err err = {0};
 
-	if (db_connect(db, patience(), &err))
+	if (db_connect(db, send_by, &err))
 		return true;
 	log_msg(LOG_LEVEL_WARN, result_events[DB_DOWN], "%s", err.detail);
 	return false;
@@ -53,11 +46,12 @@ outcome_connect(struct db *db)
 
 enum batch_result
 outcome_call(struct db *db, enum statement statement, const char *const *params,
-    size_t n, struct db_rows **rows)
+    size_t n, int64_t send_by, struct db_rows **rows)
 {
 	struct err err = {0};
+	int64_t patience = conf_int(CONF_DEADLINE_MS) * 1000;
 	enum db_result result =
-	    db_call(db, statement, params, patience(), rows, &err);
+	    db_call(db, statement, params, send_by, patience, rows, &err);
 
 	if (result == DB_OK && db_rows_count(*rows) != n) {
 		err_set(&err, ERR_MISMATCH, "%zu rows for %zu requests",

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "world/batch.h"
 #include "world/db.h"
@@ -15,16 +16,21 @@
  */
 size_t outcome_find(const char *const *names, size_t n, const char *word);
 
-/* Make sure that there is a connection; false has been logged. */
-bool outcome_connect(struct db *db);
+/*
+ * Make sure by send_by (of clock_mono_us) that there is a connection; false
+ * has been logged.
+ */
+bool outcome_connect(struct db *db, int64_t send_by);
 
 /*
- * Call a function that takes a batch of n and answers a row a request.
+ * Call a function that takes a batch of n and answers a row a request.  It is
+ * sent by send_by (of clock_mono_us) or not at all.
  * BATCH_DONE: there are n rows in *rows, for db_rows_free.  Anything else
  * has been logged.
  */
 enum batch_result outcome_call(struct db *db, enum statement statement,
-    const char *const *params, size_t n, struct db_rows **rows);
+    const char *const *params, size_t n, int64_t send_by,
+    struct db_rows **rows);
 
 /* Copy a field into a string of size bytes; NULL becomes "". */
 void outcome_copy(char *to, size_t size, const char *from);

@@ -90,18 +90,21 @@ take_all(struct batch *b)
 static enum batch_result
 run_together(struct batch *b, struct waiter **members, size_t n)
 {
-	int64_t now = clock_mono_us();
+	int64_t now = clock_mono_us(), send_by = INT64_MAX;
 	enum batch_result result;
 	size_t i, fresh = 0;
 
 	for (i = 0; i < n; i++) {
 		members[i]->result = BATCH_EXPIRED;
-		if (members[i]->deadline > now)
-			b->items[fresh++] = members[i]->item;
+		if (members[i]->deadline <= now)
+			continue;
+		b->items[fresh++] = members[i]->item;
+		if (members[i]->deadline < send_by)
+			send_by = members[i]->deadline;
 	}
 	if (fresh == 0)
 		return BATCH_EXPIRED;
-	result = b->run(b->ctx, b->items, fresh);
+	result = b->run(b->ctx, b->items, fresh, send_by);
 	for (i = 0; i < n; i++)
 		if (members[i]->deadline > now)
 			members[i]->result = result;

@@ -22,9 +22,12 @@ enum batch_result {
 
 /*
  * Runs n items, at least one, as one transaction, and writes each item's
- * answer into it.  Called by one thread at a time.  Never BATCH_EXPIRED.
+ * answer into it.  send_by (of clock_mono_us) is the earliest of their
+ * deadlines: what isn't on its way by then must not be sent (BATCH_DOWN).
+ * Called by one thread at a time.  Never BATCH_EXPIRED.
  */
-typedef enum batch_result batch_run_fn(void *ctx, void **items, size_t n);
+typedef enum batch_result batch_run_fn(
+    void *ctx, void **items, size_t n, int64_t send_by);
 
 struct batch;
 

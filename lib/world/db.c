@@ -150,7 +150,33 @@ connect_finish(PGconn *conn, int64_t deadline)
 }
 
 /* Collect the last result of what was sent; NULL: late, or cut off. */
-static PGresult *collect(PGconn *conn, int64_t deadline);
+static PGresult *
+collect(PGconn *conn, int64_t deadline)
+{
+	PGresult *res = NULL, *next;
+	int unsent;
+
+	for (;;) {
+		unsent = PQflush(conn);
+		if (unsent < 0)
+			break;
+		if (unsent == 0 && !PQisBusy(conn)) {
+			next = PQgetResult(conn);
+			if (next == NULL)
+				return res;
+			PQclear(res);
+			res = next;
+			continue;
+		}
+		if (!wait_socket(conn,
+			(short)(unsent > 0 ? POLLIN | POLLOUT : POLLIN),
+			deadline) ||
+		    !PQconsumeInput(conn))
+			break;
+	}
+	PQclear(res);
+	return NULL;
+}
 
 /*
  * Ask the server what time it is.  The answer is late by half a round trip,
@@ -241,34 +267,6 @@ ensure(struct db *db, int64_t deadline, struct err *err)
 	return db->conn != NULL || connect_now(db, deadline, err);
 }
 
-static PGresult *
-collect(PGconn *conn, int64_t deadline)
-{
-	PGresult *res = NULL, *next;
-	int unsent;
-
-	for (;;) {
-		unsent = PQflush(conn);
-		if (unsent < 0)
-			break;
-		if (unsent == 0 && !PQisBusy(conn)) {
-			next = PQgetResult(conn);
-			if (next == NULL)
-				return res;
-			PQclear(res);
-			res = next;
-			continue;
-		}
-		if (!wait_socket(conn,
-			(short)(unsent > 0 ? POLLIN | POLLOUT : POLLIN),
-			deadline) ||
-		    !PQconsumeInput(conn))
-			break;
-	}
-	PQclear(res);
-	return NULL;
-}
-
 bool
 db_connect(struct db *db, int64_t deadline, struct err *err)
 {
@@ -330,21 +328,15 @@ prepare(
 	return result == DB_UNKNOWN ? DB_DOWN : result;
 }
 
-enum db_result
-db_call(struct db *db, enum statement statement, const char *const *params,
-    int64_t deadline, struct db_rows **rows, struct err *err)
+/* Send a prepared statement and say what became of it. */
+static enum db_result
+execute(struct db *db, enum statement statement, const char *const *params,
+    int64_t patience_us, struct db_rows **rows, struct err *err)
 {
-	enum db_result result = DB_OK;
+	enum db_result result;
 	PGresult *res;
 
-	*rows = NULL;
 	db->warned = false;
-	if (!ensure(db, deadline, err))
-		return DB_DOWN;
-	if (!db->prepared[statement])
-		result = prepare(db, statement, deadline, err);
-	if (result != DB_OK)
-		return result;
 	if (!PQsendQueryPrepared(db->conn, statement_name(statement),
 		statement_params(statement), params, NULL, NULL, 0)) {
 		err_set_pq(err, ERR_UNAVAILABLE, "cannot send",
@@ -352,13 +344,34 @@ db_call(struct db *db, enum statement statement, const char *const *params,
 		disconnect(db);
 		return DB_UNKNOWN;
 	}
-	res = collect(db->conn, deadline);
+	res = collect(db->conn, clock_mono_us() + patience_us);
 	result = judge(db, res, err);
 	if (result == DB_OK)
 		*rows = (struct db_rows *)res;
 	else
 		PQclear(res);
 	return result;
+}
+
+enum db_result
+db_call(struct db *db, enum statement statement, const char *const *params,
+    int64_t send_by, int64_t patience_us, struct db_rows **rows,
+    struct err *err)
+{
+	enum db_result result = DB_OK;
+
+	*rows = NULL;
+	if (!ensure(db, send_by, err))
+		return DB_DOWN;
+	if (!db->prepared[statement])
+		result = prepare(db, statement, send_by, err);
+	if (result != DB_OK)
+		return result;
+	if (clock_mono_us() >= send_by) {
+		err_set(err, ERR_UNAVAILABLE, "too late to be sent");
+		return DB_DOWN;
+	}
+	return execute(db, statement, params, patience_us, rows, err);
 }
 
 bool

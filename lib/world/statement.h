@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Every statement that any program may send, numbered.  The text is here and
- * nowhere else; each calls one function of schema pappus, which only the role
- * named beside it may execute.
+ * nowhere else; each calls one function, of schema pappus but for the first,
+ * which only the role named beside it may execute.
  */
 #ifndef PAPPUS_WORLD_STATEMENT_H
 #define PAPPUS_WORLD_STATEMENT_H

@@ -104,8 +104,9 @@ subtest 'callers' => sub {
 		my $name = named($method, $path);
 		is_problem("$name: nothing presented", $stack->http($method,
 			"/admin/v1$path", to => 'admin', $document ? (
-			headers => [$json_type], body => encode_json($document)) : ()),
-		    401, 'unauthenticated', 'www-authenticate' => $challenge);
+			headers => [$json_type], body => encode_json($document))
+			: ()), 401, 'unauthenticated',
+		    'www-authenticate' => $challenge);
 		is_problem("$name: $_", call($route, token => $wrong{$_}), 401,
 		    'invalid-token', 'www-authenticate' =>
 		    "$challenge, error=\"invalid_token\"") for sort keys %wrong;
@@ -147,8 +148,9 @@ subtest 'a token for one project' => sub {
 	my $other = $stack->project('other');
 	my $stranger = $stack->enroll($stack->enrollment_token($other))->{json};
 	my @as = (token => $bound);
-	is_deeply([map { $_->{project_id} } @{get('/projects', @as)->{json}{items}}],
-	    [$project], 'sees its project');
+	my @projects = @{get('/projects', @as)->{json}{items}};
+	is_deeply([map { $_->{project_id} } @projects], [$project],
+	    'sees its project');
 	my @devices = @{get('/devices', @as)->{json}{items}};
 	is_deeply([grep { $_->{project_id} ne $project } @devices], [],
 	    'and its devices');
@@ -211,7 +213,8 @@ subtest 'other methods' => sub {
 	my %allow = ('/projects' => 'GET, POST', "/projects/$project" => 'GET',
 		"/projects/$project/enrollment-tokens" => 'GET, POST',
 		'/devices' => 'GET', "/devices/$device" => 'GET',
-		"/devices/$device/deny" => 'POST', "/devices/$device/allow" => 'POST');
+		"/devices/$device/deny" => 'POST',
+		"/devices/$device/allow" => 'POST');
 	for my $path (sort keys %allow) {
 		my @methods = grep { index($allow{$path}, $_) < 0 }
 		    qw(GET POST PUT PATCH DELETE);
@@ -236,7 +239,8 @@ subtest 'the list of projects' => sub {
 		is_deeply([sort keys %$page], [qw(items next_cursor)], 'a page');
 		push @paged, @{$page->{items}};
 		push @sizes, scalar @{$page->{items}};
-		$cursor = $page->{next_cursor} ? "&cursor=$page->{next_cursor}" : '';
+		$cursor = $page->{next_cursor}
+		    ? "&cursor=$page->{next_cursor}" : '';
 	} while ($cursor ne '' && @sizes < 20);
 	is_deeply(\@paged, \@all, 'page by page the same');
 	cmp_ok(scalar @sizes, '>', 2, 'in more than two pages');
@@ -251,9 +255,9 @@ subtest 'the list of projects' => sub {
 	    qw(limit=0 limit=1001 limit=-1 limit=+1 limit=x limit=1x limit=
 	    limit=1&limit=2 limit=99999999999999999999 limit=%31%00 limit=1%),
 	    qw(cursor=x cursor= cursor=%00 cursor=%ff), "cursor=$device",
-	    "cursor=$project&cursor=$project", 'cursor=' . 'a' x 257;
-	is(get("/projects?$_")->{status}, 200, "?$_") for '', 'other=1', '&&',
-	    'limit=%31';
+	    "cursor=$project&cursor=$project", 'cursor=' . 'a' x 257, 'other=1',
+	    "project_id=$project";
+	is(get("/projects?$_")->{status}, 200, "?$_") for '', '&&', 'limit=%31';
 };
 
 subtest 'enrolment tokens' => sub {
@@ -468,7 +472,8 @@ subtest 'bodies' => sub {
 	my $send = sub {
 		my ($path, $body, @headers) = @_;
 		return $stack->http('POST', "/admin/v1$path", to => 'admin',
-		    body => $body, headers => @headers ? [$good[0], @headers] : \@good);
+		    body => $body,
+		    headers => @headers ? [$good[0], @headers] : \@good);
 	};
 	is_problem("projects: $$_[0]", $send->('/projects', $$_[1]), 400,
 	    'bad-request') for
@@ -480,7 +485,8 @@ subtest 'bodies' => sub {
 	    ['an array', '{"name":["x"]}'], ['an object', '{"name":{"a":"b"}}'],
 	    ['true', '{"name":true}'], ['twice', '{"name":"x","name":"y"}'],
 	    ['controls', '{"name":"a\\nb"}'], ['NUL', '{"name":"a\\u0000b"}'],
-	    ['raw NUL', "{\"name\":\"a\0b\"}"], ['not UTF-8', "{\"name\":\"\xff\"}"],
+	    ['raw NUL', "{\"name\":\"a\0b\"}"],
+	    ['not UTF-8', "{\"name\":\"\xff\"}"],
 	    ['a string', '"x"'], ['a list', '[]'], ['nothing', ''],
 	    ['cut short', '{"name":"x"'], ['something after it', '{"name":"x"} x'],
 	    ['a form', 'name=x'], ['nested deep', '[' x 30000],

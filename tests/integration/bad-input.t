@@ -164,8 +164,8 @@ table('other ways to present one',
     (map { ["Authorization: $_", request('GET /identity', "Authorization: $_"),
 	401, 'unauthenticated', %bearer] } 'Basic eDp4', 'Bearer', 'x',
 	"Digest $device->{device_token}", "Bearer\t$device->{device_token}"),
-    ['in the query', request("GET /identity?token=$device->{device_token}"), 401,
-	'unauthenticated', %bearer],
+    ['in the query', request("GET /identity?token=$device->{device_token}"), 400,
+	'bad-request'],
     ['in a cookie', request('GET /identity',
 	"Cookie: token=$device->{device_token}"), 401, 'unauthenticated', %bearer],
     ['in the path', request("GET /identity/$device->{device_token}"), 404,
@@ -220,8 +220,8 @@ sub typed
 {
 	my ($type, $status, $kind, $body) = @_;
 	$body //= 'label=a';
-	return ["'$type'", request(@enrolls, "Content-Type: $type", \$body), $status,
-	    $kind];
+	return ["'$type'", request(@enrolls, "Content-Type: $type", \$body),
+	    $status, $kind];
 }
 
 table('media types',
@@ -366,7 +366,8 @@ sub fastcgi
 	my ($program, $params, $stdin, %option) = @_;
 	my $socket = IO::Socket::UNIX->new($stack->run . "/$program.sock")
 	    or die "connect: $!";
-	my $record = sub { pack('CCnnCC', 1, $_[0], 1, length $_[1], 0, 0) . $_[1] };
+	my $record = sub { pack('CCnnCC', 1, $_[0], 1, length $_[1], 0, 0)
+		. $_[1] };
 	my $length = sub { $_[0] < 128 ? chr $_[0] : pack 'N', $_[0] | 1 << 31 };
 	my $pairs = join '', map { $length->(length $_)
 	    . $length->(length $params->{$_}) . $_ . $params->{$_} }

@@ -15,8 +15,9 @@ my $token = $stack->enrollment_token($project);
 my $id_pattern = qr/[0-9a-hjkmnp-tv-z]{26}/;
 my $line = qr{[0-9A-Za-z+/]{64}\n};
 my $last = qr{[0-9A-Za-z+/]{1,64}={0,2}\n};
-my $certificate = qr/-----BEGIN CERTIFICATE-----\n$line*$last-----END CERTIFICATE-----\n/;
-my $key = qr/-----BEGIN PRIVATE KEY-----\n$line*$last-----END PRIVATE KEY-----\n/;
+my ($certificate, $key) = map {
+	qr/-----BEGIN $_-----\n$line*$last-----END $_-----\n/
+} 'CERTIFICATE', 'PRIVATE KEY';
 
 sub sql { return $stack->psql('postgres', "@_") }
 sub openssl { return (Pappus::Test::run_command(shift, 'openssl', @_))[1] }
@@ -27,7 +28,8 @@ sub certificates
 	my ($id) = @_;
 	return map { split /\|/, $_, 2 } split /\n/, sql(<<"	SQL");
 		SELECT encode(c.serial, 'hex'),
-			coalesce(r.reason || ' ' || r.origin || ' ' || r.actor, 'valid')
+			coalesce(r.reason || ' ' || r.origin || ' ' || r.actor,
+			'valid')
 		FROM pappus.certificates c
 		LEFT JOIN pappus.revocations r USING (serial)
 		WHERE c.device_id = '$id' ORDER BY c.serial
@@ -178,7 +180,7 @@ subtest 'presenting the token' => sub {
 	is_problem('nothing', $stack->http('GET', '/identity'), 401,
 	    'unauthenticated', 'www-authenticate' => 'Bearer realm="pappus"');
 	is_problem('in the query', $stack->http('GET',
-		"/identity?access_token=$device_token"), 401, 'unauthenticated');
+		"/identity?access_token=$device_token"), 400, 'bad-request');
 	is_problem($$_[0], $with->("Bearer $$_[1]"), 401, 'invalid-token',
 	    'www-authenticate' => 'Bearer realm="pappus", error="invalid_token"')
 	    for ['an enrolment token', $token],
@@ -190,15 +192,18 @@ subtest 'presenting the token' => sub {
 
 subtest 'a denied device' => sub {
 	my ($before) = valid_certificates($id);
-	$stack->admin('POST', "/devices/$id/deny", document => { reason => 'lost' });
-	is_problem('gets nothing', my $denied = $stack->identity($device_token), 403,
-	    'device-denied');
-	is(log_line($stack, 'identity', $denied->{json}{request_id})->{device}, $id,
-	    'the log says which');
+	my $act = sub { $stack->admin('POST', "/devices/$id/$_[0]",
+		document => { reason => 'test' }) };
+	$act->('deny');
+	is_problem('gets nothing', my $denied = $stack->identity($device_token),
+	    403, 'device-denied');
+	is(log_line($stack, 'identity', $denied->{json}{request_id})->{device},
+	    $id, 'the log says which');
 	is_deeply([valid_certificates($id)], [], 'its certificate is on hold');
-	$stack->admin('POST', "/devices/$id/allow", document => { reason => 'found' });
+	$act->('allow');
 	is_deeply([valid_certificates($id)], [$before], 'until it is allowed');
-	is($stack->identity($device_token)->{status}, 200, 'then it gets a new one');
+	is($stack->identity($device_token)->{status}, 200,
+	    'then it gets a new one');
 	is(scalar(valid_certificates($id)), 1, 'which is the valid one');
 };
 
@@ -257,8 +262,9 @@ subtest 'many devices at once' => sub {
 	my @wrong = grep { $answers[$_]{json}{device_id}
 		ne $devices[$_]{device_id} } 0 .. 59;
 	is_deeply(\@wrong, [], 'each gets its own');
-	@wrong = grep { openssl($answers[$_]{json}{device_certificate_pem}, 'x509',
-		'-noout', '-subject') !~ /CN = $devices[$_]{device_id}$/ } 0, 30, 59;
+	@wrong = grep { openssl($answers[$_]{json}{device_certificate_pem},
+		'x509', '-noout', '-subject') !~ /CN = $devices[$_]{device_id}$/ }
+	    0, 30, 59;
 	is_deeply(\@wrong, [], 'in its own name');
 	my %keys = map { $_->{json}{device_private_key_pem} => 1 } @answers;
 	is(keys %keys, 60, 'with a key of its own');

@@ -131,7 +131,9 @@ subtest 'too many requests' => sub {
 	my ($burst) = slurp('nginx/pappus-device.conf') =~ /burst=(\d+)/;
 	my $one = "GET /identity HTTP/1.1\r\nHost: localhost\r\n\r\n";
 	my $last = "GET /identity HTTP/1.1\r\n$end\r\n";
-	$stack->raw($one x ($burst / 2) . $last, all => 1) for 1 .. 2;
+	# More than the burst, for meanwhile it recovers.
+	$stack->raw($one x ($burst / 2 + 60) . $last, all => 1, timeout => 60)
+	    for 1 .. 2;
 	problem('after the burst', $stack->http('GET', '/identity'), 429,
 	    'too-many-requests', 'retry-after' => 1);
 };

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: ISC
 -- The admin functions: who may, what they answer, what they leave behind.
 \ir fixture.psql
-SELECT plan(103);
+SELECT plan(106);
 
 -- Who asks.
 SELECT is(outcome, 'ok', 'a good admin token'),
@@ -225,6 +225,15 @@ SELECT is((pappus.admin_device_deny(:owner, t.id('dev', 2), 'x')).outcome,
 	'conflict', 'a revoked device can''t be denied'),
 	is((pappus.admin_device_allow(:owner, t.id('dev', 2), 'x')).outcome,
 	'conflict', '... nor allowed');
+
+-- One that asked very often.
+SELECT t.issue(1, 'd1', 1000 + n) FROM generate_series(1, 120) n \g /dev/null
+SELECT is(jsonb_array_length(body -> 'certificates'), 100,
+	'a device shows its latest 100 certificates'),
+	is(body #>> '{certificates,99,serial}', encode(t.serial(1120), 'hex'),
+		'... the last one last'),
+	is(body #>> '{certificates,99,status}', 'valid', '... as it stands')
+FROM pappus.admin_device_get(:owner, t.id('dev', 1));
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: ISC
 -- pappus.issue: each outcome, superseding, and batches.
 \ir fixture.psql
-SELECT plan(36);
+SELECT plan(41);
 SELECT t.enroll(1, 'e1', i) FROM generate_series(1, 9) i \g /dev/null
 
 -- A first certificate.
@@ -43,8 +43,18 @@ SELECT t.same(
 	format($$VALUES (t.serial(1), %s, 4, t.id('dev', 1), 'reissue', now())$$,
 		:first),
 	'... the first is revoked as superseded');
+UPDATE pappus.devices SET identity_issued_at = 'yesterday'
+WHERE device_id = t.id('dev', 1);
 SELECT is(t.issue(1, 'd1', 3), 'issued', 'a third');
 SELECT is(t.valid(1), ARRAY[3], '... likewise');
+SELECT is(identity_issued_at, 'yesterday', '... the time of the first stays')
+FROM pappus.devices WHERE device_id = t.id('dev', 1);
+
+-- A clock that was set back, or another host's after a fail-over.
+UPDATE pappus.devices SET live_since = now() + interval '1 hour'
+WHERE device_id = t.id('dev', 8);
+SELECT t.issue(8, 'd8', n) FROM generate_series(801, 803) n \g /dev/null
+SELECT is(t.valid(8), ARRAY[803], 'one stays valid when the clock goes back');
 
 -- Refusals.
 SELECT is(t.issue(1, 'wrong', 50), 'invalid_token', 'a wrong secret');
@@ -73,7 +83,8 @@ SELECT is(t.issue(1, 'd1', 50), 'issuer_expiring',
 	'an issuer that would not outlive the leaf');
 ROLLBACK TO before;
 SELECT is(count(*), 0::bigint, 'none of these left a certificate')
-FROM pappus.certificates WHERE serial >= t.serial(50);
+FROM pappus.certificates
+WHERE serial BETWEEN t.serial(50) AND t.serial(800);
 SELECT is(t.valid(1), ARRAY[3], '... or revoked one');
 
 -- Which issuer.
@@ -93,6 +104,12 @@ FROM pappus.issue(ARRAY[t.id('dev', 2)], ARRAY[t.d('d2')],
 	ARRAY[NULL::uuid], ARRAY[:second, :first]);
 SELECT is(t.issue(2, 'd2', 63, ARRAY[:second]), 'no_issuer',
 	'... and none other will do');
+SAVEPOINT own;
+UPDATE pappus.issuers SET state = 'crl-only' WHERE issuer_id = :first;
+SELECT is(t.issue(2, 'd2', 63), 'no_issuer', '... also once it has stopped');
+UPDATE pappus.projects SET device_issuer_id = :server;
+SELECT is(t.issue(2, 'd2', 63), 'no_issuer', '... or is for other purposes');
+ROLLBACK TO own;
 
 -- Holds give way to final revocations, never the reverse.
 INSERT INTO pappus.revocations (serial, issuer_id, not_after, reason, actor,
@@ -132,6 +149,9 @@ FROM pappus.certificates WHERE device_id = t.id('dev', 5);
 UPDATE pappus.projects SET reissue_policy = 'keep';
 SELECT t.issue(5, 'd5', 107) \g /dev/null
 SELECT is(t.valid(5), ARRAY[106, 107], 'under keep the older stay valid');
+UPDATE pappus.projects SET reissue_policy = 'replace';
+SELECT t.issue(5, 'd5', 108) \g /dev/null
+SELECT is(t.valid(5), ARRAY[108], '... until the policy is replace again');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -35,11 +35,17 @@ struct client {
 };
 
 static enum batch_result
-run(void *ctx, void **items, size_t n)
+run(void *ctx, void **items, size_t n, int64_t send_by)
 {
 	struct world *w = ctx;
 	enum batch_result result = w->answer;
+	int64_t earliest = INT64_MAX;
 	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (((struct client *)items[i])->deadline < earliest)
+			earliest = ((struct client *)items[i])->deadline;
+	ck_assert_int_eq(send_by, earliest);
 
 	pthread_mutex_lock(&w->lock);
 	ck_assert_uint_lt(w->calls, CALLS_MAX);
@@ -270,11 +276,12 @@ END_TEST
 enum { CROWD = 16, ROUNDS = 200 };
 
 static enum batch_result
-count(void *ctx, void **items, size_t n)
+count(void *ctx, void **items, size_t n, int64_t send_by)
 {
 	size_t i;
 
 	(void)ctx;
+	(void)send_by;
 	for (i = 0; i < n; i++)
 		++*(int *)items[i];
 	return BATCH_DONE;

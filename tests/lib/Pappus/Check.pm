@@ -52,13 +52,15 @@ sub at_once
 	    'parallel-max = 300');
 	for my $i (0 .. $#requests) {
 		my ($method, $path, %option) = @{$requests[$i]};
-		my $port = $stack->setting(uc($option{to} // 'device') . '_PORT');
+		my $to = $option{to} // 'device';
+		my $scheme = $to eq 'public' ? 'http' : 'https';
+		my $port = $stack->setting(uc($to) . '_PORT');
 		push @config, 'next' if $i > 0;
-		push @config, 'silent', 'show-error', 'include', 'max-time = 30',
-		    'noproxy = "*"', "output = \"$base.$i\"",
+		push @config, 'silent', 'show-error', 'include', 'path-as-is',
+		    'globoff', 'max-time = 30', 'noproxy = "*"', "output = \"$base.$i\"",
 		    map { "$$_[0] = " . Pappus::Test::quote($$_[1]) }
 		    ['cacert', $stack->root_file], ['request', $method],
-		    ['url', "https://localhost:$port$path"],
+		    ['url', "$scheme://localhost:$port$path"],
 		    (map { ['header', $_] } @{$option{headers} // []}),
 		    defined $option{body} ? ['data', $option{body}] : ();
 	}

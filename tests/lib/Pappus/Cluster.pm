@@ -128,37 +128,44 @@ sub session {
 sub migrate {
 	my ($self, %option) = @_;
 	my $dir = $option{dir} // $ENV{PAPPUS_TEST_SQL} // "$TREE/sql";
-	$self->psql_string(slurp("$dir/roles.sql"), $option{user});
-	my $sql = 'BEGIN; LOCK TABLE pappus.schema_migrations IN EXCLUSIVE MODE;';
+	$self->roles("$dir/roles.sql", $option{user});
+	my $session = $self->session(user => $option{user});
+	$session->value('BEGIN; SET client_min_messages = warning;'
+	    . ' LOCK TABLE pappus.schema_migrations IN EXCLUSIVE MODE');
 	my %done = map { $_ => 1 } split /\n/,
-	    $self->psql('SELECT version FROM pappus.schema_migrations',
-	    user => $option{user});
+	    $session->value('SELECT version FROM pappus.schema_migrations');
+	my $applied = 0;
 	for my $path (sort glob "$dir/[0-9][0-9][0-9][0-9]_*.sql") {
 		my ($version, $name) = basename($path) =~ /^(\d{4})_(\w+)\.sql$/
 		    or croak "not a migration's name: $path";
 		next if $done{ $version + 0 };
 		my $text = slurp($path);
-		$sql .= "SET LOCAL ROLE pappus_owner;\n$text\n; RESET ROLE;"
-		    . 'INSERT INTO pappus.schema_migrations (version, name, sha256)'
-		    . sprintf " VALUES (%d, '%s', '\\x%s');", $version, $name,
-		    sha256_hex($text);
+		$session->value("SET LOCAL ROLE pappus_owner;\n$text");
+		$session->value('RESET ROLE; INSERT INTO'
+		    . ' pappus.schema_migrations (version, name, sha256)'
+		    . sprintf " VALUES (%d, '%s', '\\x%s')", $version, $name,
+		    sha256_hex($text));
+		$applied++;
 	}
-	$self->psql_string("$sql COMMIT;", $option{user});
-	return;
+	$session->value('COMMIT');
+	return $applied;
 }
 
-# One multi-statement string is one transaction; psql -c sends it so.
-sub psql_string {
-	my ($self, $sql, $user) = @_;
-	my $file = File::Temp->new;
-	print {$file} $sql;
-	$file->close;
+# One string, hence one transaction: psql -c sends it so.  Two hosts that
+# change the same row of the catalogue at once get an error; again is safe.
+sub roles {
+	my ($self, $path, $user) = @_;
 	my $line = sprintf '%s -X -q -v ON_ERROR_STOP=1 -d %s -c "$(cat %s)"',
 	    map { quoted($_) } "$self->{bin}/psql", $self->conninfo($user),
-	    "$file";
-	my $output = qx($line 2>&1);
-	croak $output if $?;
-	return $output;
+	    $path;
+	my $output;
+	for (1 .. 10) {
+		$output = qx($line 2>&1);
+		return if !$?;
+		last if $output !~ /concurrently|duplicate key/;
+		sleep 0.1;
+	}
+	croak $output;
 }
 
 sub slurp {

@@ -103,7 +103,7 @@ sub cut { return shift->command('cut') }
 sub stall { return shift->command('stall') }
 sub resume { return shift->command('resume') }
 
-# How many calls are held.
+# How many connections have a call that is held.
 sub held { return (shift->command('held'))[0] }
 
 # Forget what was recorded.
@@ -196,16 +196,11 @@ sub obey
 			cut => sub { hang_up($_) for @{$state->{connections}} },
 			stall => sub { $state->{stalled} = 1 },
 			resume => sub { $state->{stalled} = 0 },
-			held => sub { map { scalar @{$_->{held}} }
+			held => sub { scalar grep { @{$_->{held}} }
 			    @{$state->{connections}} },
 			forget => sub { $state->{calls} = [] },
 			calls => sub { @{$state->{calls}} });
 		my @answer = $verbs{$verb}->();
-		if ($verb eq 'held') {
-			my $sum = 0;
-			$sum += $_ for @answer;
-			@answer = ($sum);
-		}
 		@answer = () if $verb !~ /^(?:held|calls)$/;
 		print $control encode_json(\@answer), "\n";
 		sweep($state);
@@ -255,7 +250,9 @@ sub from_client
 			$c->{call} = '';
 			next;
 		}
-		forward($c, 'server', $message);
+		# What comes after something held waits behind it.
+		@{$c->{held}} ? push @{$c->{held}}, $message
+		    : forward($c, 'server', $message);
 	}
 }
 

@@ -1,0 +1,193 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: ISC
+# No request scans a table or an index: the plans of all statements inside the
+# functions and the rows they touched, as auto_explain shows them, over tables
+# that the planner knows nothing about yet and over the same tables analysed.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use List::Util qw(max);
+use Pappus::Cluster;
+use Test::More;
+
+my $cluster = Pappus::Cluster->new(settings =>
+    { fsync => 'off', autovacuum => 'off' });
+$cluster->migrate;
+my $db = $cluster->session;
+$db->value('CREATE SCHEMA t; CREATE FUNCTION t.id(prefix text, n bigint)'
+    . ' RETURNS text LANGUAGE sql IMMUTABLE AS'
+    . q{ $$ SELECT prefix || '_' || lpad(n::text, 26, '0') $$});
+
+# What each call reads.  Its arrays have several elements, as a worker's have.
+my $me = "t.id('atk', 7), sha256('a'), NULL, NULL";
+my $hot = "ARRAY(SELECT t.id('dev', n) FROM generate_series(%1\$d, %1\$d + 15) n),"
+    . ' array_fill(sha256(\'d\'), ARRAY[16])';
+my $nulls = 'array_fill(NULL::inet, ARRAY[16]), array_fill(NULL::uuid, ARRAY[16])';
+my $next = 1_000_000;
+my %call = (
+	enroll => sub {
+		$next += 16;
+		return "SELECT count(*) FILTER (WHERE outcome = 'enrolled') = 16"
+		    . ' FROM pappus.enroll('
+		    . "array_fill(t.id('etk', 7), ARRAY[16]),"
+		    . " array_fill(sha256('e'), ARRAY[16]), " . sprintf($hot, $next)
+		    . ", array_fill(NULL::text, ARRAY[16]),"
+		    . " ARRAY(SELECT CASE WHEN n % 2 = 0 THEN 'SN-' || n END"
+		    . " FROM generate_series($next, $next + 15) n), $nulls)";
+	},
+	'enroll, known' => sub {
+		return "SELECT count(*) FILTER (WHERE outcome = 'repeated') = 16"
+		    . ' FROM pappus.enroll('
+		    . "array_fill(t.id('etk', 7), ARRAY[16]),"
+		    . " array_fill(sha256('e'), ARRAY[16]), " . sprintf($hot, 1)
+		    . ", array_fill(NULL::text, ARRAY[16]),"
+		    . " ARRAY(SELECT 'E-' || n FROM generate_series(15001, 15016) n),"
+		    . " $nulls)";
+	},
+	issue => sub {
+		$next += 16;
+		return "SELECT count(*) FILTER (WHERE outcome = 'issued') = 16"
+		    . ' FROM pappus.issue(' . sprintf($hot, 4001) . ','
+		    . " ARRAY(SELECT decode('01' || lpad(to_hex(n), 30, '0'), 'hex')"
+		    . " FROM generate_series($next, $next + 15) n),"
+		    . " array_fill(sha256('k'), ARRAY[16]), $nulls, ARRAY[2])";
+	},
+	admin_authenticate => "SELECT (pappus.admin_authenticate($me)).outcome = 'ok'",
+	admin_project_create => sub {
+		return "SELECT (pappus.admin_project_create($me, t.id('proj', "
+		    . ++$next . "), 'p')).outcome = 'created'";
+	},
+	admin_project_list => "SELECT (pappus.admin_project_list($me, 10,"
+	    . " t.id('proj', 500))).body ->> 'next_cursor' IS NOT NULL",
+	admin_project_get => "SELECT (pappus.admin_project_get($me,"
+	    . " t.id('proj', 500))).outcome = 'ok'",
+	admin_enrollment_token_regenerate => sub {
+		return 'SELECT (pappus.admin_enrollment_token_regenerate('
+		    . "$me, t.id('proj', 8), t.id('etk', " . ++$next
+		    . "), sha256('x'))).outcome = 'created'";
+	},
+	admin_enrollment_token_list => 'SELECT'
+	    . " (pappus.admin_enrollment_token_list($me, t.id('proj', 7), 10,"
+	    . " NULL)).body ->> 'next_cursor' IS NOT NULL",
+	'admin_device_list, all' => "SELECT (pappus.admin_device_list($me, NULL,"
+	    . " 10, t.id('dev', 9000))).body ->> 'next_cursor' IS NOT NULL",
+	'admin_device_list, of a project' => 'SELECT (pappus.admin_device_list('
+	    . "$me, t.id('proj', 7), 10, t.id('dev', 9000))).body ->>"
+	    . " 'next_cursor' IS NOT NULL",
+	# One in 2,000 is of this project: not to be picked out of the others.
+	'admin_device_list, of a small project' => 'SELECT jsonb_array_length('
+	    . "(pappus.admin_device_list($me, t.id('proj', 9), 10, NULL))"
+	    . ".body -> 'items') = 6",
+	admin_device_get => "SELECT (pappus.admin_device_get($me,"
+	    . " t.id('dev', 9000))).outcome = 'ok'",
+	admin_device_deny => "SELECT (pappus.admin_device_deny($me,"
+	    . " t.id('dev', 9001), 'x')).outcome = 'ok'",
+	'admin_device_deny, after 1,000' => "SELECT (pappus.admin_device_deny($me,"
+	    . " t.id('dev', 4001), 'x')).outcome = 'ok'",
+	admin_device_allow => "SELECT (pappus.admin_device_allow($me,"
+	    . " t.id('dev', 9001), 'x')).outcome = 'ok'",
+	'certificate by its key' => "SELECT count(*) = 1 FROM"
+	    . " audit.certificates WHERE spki_sha256 = sha256('k77')",
+	'certificate by its serial' => "SELECT count(*) = 1 FROM"
+	    . " audit.certificates WHERE serial ="
+	    . " '\\x01000000000000000000000000000077'",
+);
+
+my $planner = $cluster->session;
+sub all_calls {
+	my ($when) = @_;
+	$planner = $cluster->session;
+	$planner->value("LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0;"
+	    . ' SET auto_explain.log_nested_statements = on;'
+	    . ' SET auto_explain.log_analyze = on; SET client_min_messages = log');
+	for my $name (sort keys %call) {
+		my $sql = ref $call{$name} ? $call{$name}->() : $call{$name};
+		# Six times, until it has a plan for good.
+		for (1 .. 6) {
+			my ($output, $plans) =
+			    $planner->run("BEGIN; $sql; ROLLBACK;");
+			my @scan = $plans =~ /((?:Parallel )?Seq Scan on \w+)/g;
+			my $used = () = $plans =~ /Index/g;
+			# A page of 10, a batch of 16 and a device's latest 100
+			# certificates have no use for more.
+			my $rows = max(0, $plans =~ /Rows Removed by [^:]+: (\d+)/g,
+			    $plans =~ /actual time=\S+ rows=(\d+)/g);
+			next if $output eq 't' && !@scan && $used && $rows <= 100;
+			is($output, 't', "$when: $name answers") or diag($plans);
+			is("@scan", '', "$when: $name scans nothing") or diag($plans);
+			ok($used, "$when: $name uses an index");
+			cmp_ok($rows, '<=', 100, "$when: $name reads few rows")
+			    or diag($plans);
+			last;
+		}
+		pass("$when: $name was tried");
+	}
+	return;
+}
+
+$db->value(<<'END');
+INSERT INTO pappus.issuers (purpose, parent_id, name, certificate, ski,
+	not_before, not_after, crl_url, ca_url, profile_sha256)
+SELECT CASE n WHEN 1 THEN 'root' ELSE 'device' END,
+	CASE n WHEN 1 THEN NULL ELSE 1 END, 'CA', convert_to(repeat('x', 99), 'UTF8'),
+	convert_to('ski' || n, 'UTF8'), now(), now() + interval '40 years', 'u', 'u',
+	sha256('profile')
+FROM generate_series(1, 300) n;
+INSERT INTO pappus.projects (project_id, name)
+SELECT t.id('proj', n), 'p' FROM generate_series(1, 2000) n;
+INSERT INTO pappus.admin_tokens (admin_token_id, token_sha256, role, name)
+SELECT t.id('atk', n), sha256('a'), 'owner', 'o' FROM generate_series(1, 2000) n;
+INSERT INTO pappus.enrollment_tokens (enrollment_token_id, project_id, token_sha256)
+SELECT t.id('etk', n), t.id('proj', CASE WHEN n % 9 = 7 THEN 7 ELSE n END),
+	sha256('e')
+FROM generate_series(1, 2000) n;
+INSERT INTO pappus.devices (device_id, project_id, enrollment_token_id,
+	token_sha256, external_id)
+SELECT t.id('dev', n), t.id('proj', CASE WHEN n % 3 = 0 OR n > 15000 THEN 7
+	ELSE n % 2000 + 1 END), t.id('etk', 7), sha256('d'), 'E-' || n
+FROM generate_series(1, 16000) n;
+INSERT INTO pappus.certificates (serial, issuer_id, device_id, profile,
+	spki_sha256, not_before, not_after)
+SELECT decode('01' || lpad(n::text, 30, '0'), 'hex'), 2, t.id('dev', n), 'device',
+	sha256(convert_to('k' || n, 'UTF8')), now(), now() + interval '30 years'
+FROM generate_series(1, 14000) n;
+INSERT INTO pappus.revocations (serial, issuer_id, not_after, reason, actor, origin)
+SELECT serial, 2, not_after, 4, 'x', 'reissue' FROM pappus.certificates
+WHERE device_id < t.id('dev', 4000);
+-- Devices that have asked very often.
+INSERT INTO pappus.certificates (serial, issuer_id, device_id, profile,
+	spki_sha256, not_before, not_after, issued_at)
+SELECT decode('02' || lpad(n::text, 30, '0'), 'hex'), 2,
+	t.id('dev', 4001 + n % 16), 'device', sha256('k'), now(),
+	now() + interval '30 years', now() - interval '1 day'
+FROM generate_series(1, 16000) n;
+INSERT INTO pappus.revocations (serial, issuer_id, not_after, reason, actor, origin)
+SELECT serial, 2, not_after, 4, 'x', 'reissue' FROM pappus.certificates
+WHERE serial >= '\x02';
+UPDATE pappus.devices SET live_since = now() - interval '1 hour'
+WHERE device_id BETWEEN t.id('dev', 4001) AND t.id('dev', 4016);
+END
+all_calls('never analysed');
+$db->value('ANALYZE');
+all_calls('analysed');
+
+# A worker that connected to an empty database keeps its plans.
+my $fresh = Pappus::Cluster->new(settings =>
+    { fsync => 'off', autovacuum => 'off' });
+$fresh->migrate;
+$fresh->psql('CREATE SCHEMA t; CREATE FUNCTION t.id(prefix text, n bigint)'
+    . ' RETURNS text LANGUAGE sql IMMUTABLE AS'
+    . q{ $$ SELECT prefix || '_' || lpad(n::text, 26, '0') $$});
+$planner = $fresh->session;
+$planner->value("LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0;"
+    . ' SET auto_explain.log_nested_statements = on');
+$planner->value($call{$_}->()) for ('enroll', 'enroll, known', 'issue') x 6;
+$planner->value('SET client_min_messages = log');
+for my $name ('enroll', 'enroll, known', 'issue') {
+	my (undef, $plans) = $planner->run($call{$name}->());
+	unlike($plans, qr/Seq Scan on/, "planned over empty tables: $name");
+	like($plans, qr/Index Scan/, '... uses an index');
+}
+
+done_testing();
