@@ -33,3 +33,8 @@ tests_unit_check_template_LDADD = $(cert_ldadd)
 tests_unit_check_template_rules_LDADD = $(cert_ldadd)
 tests_unit_check_urls_LDADD = $(cert_ldadd)
 endif
+
+# make tests/integration/issue_devices: the tests that need it do that.
+EXTRA_PROGRAMS += tests/integration/issue_devices
+tests_integration_issue_devices_SOURCES = tests/integration/issue_devices.c
+tests_integration_issue_devices_LDADD = libpappus-ca.a libpappus.a $(CRYPTO_LIBS)
