@@ -217,7 +217,8 @@ sub disconnect
 	waitpid $connection->{pid}, 0;
 }
 
-# One request and its whole answer, or status "lost".
+# One request and its whole answer {status, type, retry, close, body}, or status
+# "lost".
 sub exchange
 {
 	my ($connection, $bytes) = @_;
@@ -238,6 +239,7 @@ sub exchange
 	$answer->{type} = $1 if $head =~ /^content-type: *(\S+)\r?$/im;
 	$answer->{retry} = $1 if $head =~ /^retry-after: *(\d+)/im;
 	$answer->{close} = $head =~ /^connection: *close/im;
+	$answer->{body} = $body;
 	return $answer;
 }
 
