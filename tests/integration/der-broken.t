@@ -152,7 +152,7 @@ subtest 'DER inside of a certificate' => sub {
 		$_[0]{not_before}{bytes} =~ s/..Z/Z/ });
 	broken('DER: a time', 'a time of a zone', sub {
 		$_[0]{not_before}{bytes} =~ s/Z/+0100/ });
-	broken('DER: ', 'a 30 February', sub {
+	broken('DER: a time that never', 'a 30 February', sub {
 		$_[0]{not_after}{bytes} =~ s/\A(....).{4}/${1}0230/ });
 	broken('DER: a UTF8String', 'a CN in Latin-1', sub {
 		$_[0]{cn}{bytes} = "dev\xe9" });
@@ -266,6 +266,8 @@ subtest 'algorithm and signature' => sub {
 		my $s = decode(substr $_[0]{signature}{bytes}, 1);
 		push @{$s->{kids}}, element(0x02, "\1");
 		$_[0]{signature}{bytes} = "\0" . encode($s) });
+	broken('signature: has unused', 'unused bits', sub {
+		$_[0]{signature}{bytes} =~ s/\A.(.*).\z/\x01$1\0/s });
 	broken('DER: an INTEGER', 'a number that is not minimal', $number->("\0\1"));
 };
 

@@ -65,7 +65,7 @@ sub check_device
 	return $device->{refused} if $device->{refused};
 	my @wrong = complaints($device->{der}, 'device', $issuer);
 	my $f = fields($device->{der});
-	push @wrong, 'not the device' if $f->{attributes}[0][2] ne $device->{id};
+	push @wrong, 'not the device' if $f->{cn} ne $device->{id};
 	push @wrong, 'not the serial'
 	    if unpack('H*', $f->{serial}{bytes}) ne $device->{serial};
 	push @wrong, 'not the times' if unix_time($f->{not_before}) != $from

@@ -118,6 +118,7 @@ sub fields
 	$f{point} = bytes('key', $key, 0x03);
 	$f{extension} = extensions($f{extensions});
 	$f{attributes} = [map { attribute($_) } kids('subject', $f{subject}, 0x30)];
+	$f{cn} = @{$f{attributes}} ? $f{attributes}[-1][2] : '';
 	return \%f;
 }
 
@@ -203,7 +204,7 @@ sub check_names
 	    for grep { my $text = $$_[2] // ''; utf8::decode($text);
 		$text !~ /\A.{1,64}\z/s } @{$f->{attributes}};
 	complain('subject', 'has a CN of another form')
-	    if $profile->{cn} && $f->{attributes}[-1][2] !~ $profile->{cn};
+	    if $profile->{cn} && $f->{cn} !~ $profile->{cn};
 }
 
 sub curve
@@ -328,7 +329,7 @@ sub check_spiffe
 	my ($uri) = kids('san', $value, 0x30, 1);
 	complain('san', 'is no SPIFFE id of the device')
 	    if bytes('san', $uri, 0x86) !~
-	    m{\Aspiffe://[a-z0-9._-]{1,255}/proj_$ulid/\Q$f->{attributes}[-1][2]\E\z};
+	    m{\Aspiffe://[a-z0-9._-]{1,255}/proj_$ulid/\Q$f->{cn}\E\z};
 }
 
 # RFC 5280 §4.2.1.6: names and addresses of hosts.
