@@ -13,13 +13,16 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ca/keystore.h"
+#include "cert/profile.h"
 #include "encoding/pem.h"
 #include "world/pgarray.h"
 
 enum {
 	REFRESH_US = 10 * 1000 * 1000,
 	REFRESH_SOON_US = 1000 * 1000,
-	DEPTH_MAX = 4 /* certificates above a sub-CA */
+	DEPTH_MAX = 4, /* certificates above a sub-CA */
+	DAY_S = 24 * 60 * 60,
+	WARN_DAYS = 180 /* of full-length issuing left */
 };
 
 /* The columns of STATEMENT_ISSUERS. */
@@ -200,6 +203,27 @@ add_row(struct issuer_list *list, const struct db_rows *rows, size_t row,
 	}
 }
 
+/*
+ * Say for how long this sub-CA can issue: the next one is to be made in time.
+ * A leaf of full length must fit into what is left of it.
+ */
+static void
+log_days_left(const struct issuer *issuer)
+{
+	int64_t now = clock_wall_ms() / 1000, not_before, not_after, full;
+
+	profile_validity(
+	    profile_get(PROFILE_DEVICE), now, &not_before, &not_after);
+	full = (issuer_not_after(issuer) - not_after) / DAY_S;
+	log_event(full < WARN_DAYS ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "issuer",
+	    (const struct log_field[]){
+		LOG_I("issuer", issuer_id(issuer)),
+		LOG_I("days_left", (issuer_not_after(issuer) - now) / DAY_S),
+		LOG_I("full_length_days_left", full),
+		{.type = LOG_END},
+	    });
+}
+
 static struct issuer_list *
 build_list(const struct issuer_set *set, const struct db_rows *rows)
 {
@@ -227,12 +251,17 @@ build_list(const struct issuer_set *set, const struct db_rows *rows)
 	keystore_free(keys);
 	pgarray_end(&list->ids);
 	buf_str(&list->roots_pem);
+	for (i = 0; i < list->n; i++)
+		log_days_left(list->issuers[i]);
 	log_msg(LOG_LEVEL_INFO, "issuers", "%zu of %zu registered at hand",
 	    list->n, n);
 	return list;
 }
 
-/* All that a list depends on: a key may come before its row, or after. */
+/*
+ * All that a list depends on: a key may come before its row, or after.  The
+ * day is in it so that the days left are said daily.
+ */
 static void
 describe(const char *dir, const struct db_rows *rows, struct buf *out)
 {
@@ -242,7 +271,8 @@ describe(const char *dir, const struct db_rows *rows, struct buf *out)
 	int column;
 
 	stat(dir, &st);
-	buf_add_fmt(out, "%" PRIdMAX ".%09ld|", (intmax_t)st.st_mtim.tv_sec,
+	buf_add_fmt(out, "%" PRId64 "|%" PRIdMAX ".%09ld|",
+	    clock_wall_ms() / 1000 / DAY_S, (intmax_t)st.st_mtim.tv_sec,
 	    st.st_mtim.tv_nsec);
 	for (i = 0; i < n; i++)
 		for (column = 0; column < COLUMNS; column++) {
