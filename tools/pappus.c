@@ -33,6 +33,9 @@ static const struct command commands[] = {
     {"admin-token", "create", cmd_admin_token_create,
 	"--role owner --name TEXT --out FILE",
 	"Make an admin token and write it to a new file, mode 0600."},
+    {NULL, "recover", cmd_recover,
+	"[--denied FILE...] [--certificates FILE...]",
+	"Tell a restored database what it has forgotten."},
 };
 
 enum { EXIT_USAGE = 2 };

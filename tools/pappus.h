@@ -14,7 +14,7 @@
 typedef bool command_fn(int argc, char **argv, struct err *err);
 
 command_fn cmd_migrate, cmd_issuer_register, cmd_certificate_record;
-command_fn cmd_admin_token_create;
+command_fn cmd_admin_token_create, cmd_recover;
 
 /* One --name VALUE of a command. */
 struct option_value {
