@@ -29,7 +29,7 @@ command('shell scripts pass shellcheck', 'shellcheck', '-x', @shell);
 
 # Perl tests and modules compile, with warnings as errors.
 my @perl = grep { /\.(?:t|pm)$/ } @tracked;
-my @bad = grep { system("perl -Itests/lib -wc '$_' >/dev/null 2>&1") != 0 } @perl;
+my @bad = grep { system("perl -Itests/lib -Ibench/lib -wc '$_' >/dev/null 2>&1") != 0 } @perl;
 is_deeply(\@bad, [], 'perl compiles');
 
 my @naked = grep {

@@ -146,7 +146,8 @@ START_TEST(refuses_other_members)
 	refused("{\"name\":{}}", ERR_MALFORMED, "name must be a string");
 	refused("{\"name\":[]}", ERR_MALFORMED, "name must be a string");
 	refused("{\"name\":[\"a\"]}", ERR_MALFORMED, "must be a string");
-	refused("{\"name\":{\"name\":\"a\"}}", ERR_MALFORMED, "must be a string");
+	refused(
+	    "{\"name\":{\"name\":\"a\"}}", ERR_MALFORMED, "must be a string");
 	refused("{\"name\":\"a\",\"Name\":\"b\"}", ERR_MALFORMED,
 	    "unknown member \"Name\"");
 	refused(
