@@ -81,27 +81,23 @@ DECLARE
 	projects text[];
 	devices text[] := new_device_ids;
 	times timestamptz[];
-	limited text[];		-- projects with a limit
-	counted text[];		-- tokens with a maximum
-	locked text[];		-- of both, once they are locked
+	counts boolean;		-- something has a maximum or a limit
+	locked text[];		-- projects that have, once they are locked
 	made text[];
 	found_device record;
-	i int;
-BEGIN
 	-- Before anything is read: project_has_room knows by it who may not have
 	-- seen a new limit.
-	PERFORM pg_current_xact_id();
+	begun xid8 := pg_current_xact_id();
+	i int;
+BEGIN
 	LOOP
 		SELECT array_agg(a.outcome), array_agg(a.project_id),
-			array_agg(now()),
-			array_agg(a.project_id) FILTER (WHERE a.outcome IS NULL
-				AND a.device_limit IS NOT NULL),
-			array_agg(a.token_id) FILTER (WHERE a.outcome IS NULL
-				AND a.max_uses IS NOT NULL)
-		INTO outcomes, projects, times, limited, counted
+			array_agg(now()), bool_or(a.counts AND a.outcome IS NULL)
+		INTO outcomes, projects, times, counts
 		FROM
-			(SELECT t.enrollment_token_id AS token_id, t.max_uses,
-				t.project_id, p.device_limit,
+			(SELECT t.project_id,
+				t.max_uses IS NOT NULL OR p.device_limit IS NOT NULL
+					AS counts,
 				CASE
 				WHEN r.deadline <= clock_timestamp() THEN 'late'
 				WHEN t.enrollment_token_id IS NULL
@@ -127,19 +123,24 @@ BEGIN
 				AND t.token_sha256 = r.sha256
 			LEFT JOIN pappus.projects p ON p.project_id = t.project_id
 			ORDER BY r.n) a;
-		EXIT WHEN locked IS NOT NULL
-			OR (limited IS NULL AND counted IS NULL);
+		EXIT WHEN locked IS NOT NULL OR counts IS NOT TRUE;
 		-- Projects before tokens, as regenerating does, and all in the
 		-- order of ids; then what they say is read again.
-		locked := coalesce(limited, '{}') || coalesce(counted, '{}');
-		PERFORM FROM pappus.projects p
-		WHERE p.project_id = ANY (limited)
-		ORDER BY p.project_id
-		FOR NO KEY UPDATE;
-		PERFORM FROM pappus.enrollment_tokens t
-		WHERE t.enrollment_token_id = ANY (counted)
+		SELECT coalesce(array_agg(l.project_id), '{}') INTO locked
+		FROM
+			(SELECT p.project_id
+			FROM unnest(outcomes, projects) AS r (outcome, project_id)
+			JOIN pappus.projects p ON p.project_id = r.project_id
+			WHERE r.outcome IS NULL AND p.device_limit IS NOT NULL
+			ORDER BY p.project_id
+			FOR NO KEY UPDATE OF p) l;
+		PERFORM
+		FROM unnest(outcomes, token_ids) AS r (outcome, token_id)
+		JOIN pappus.enrollment_tokens t
+			ON t.enrollment_token_id = r.token_id
+		WHERE r.outcome IS NULL AND t.max_uses IS NOT NULL
 		ORDER BY t.enrollment_token_id
-		FOR UPDATE;
+		FOR UPDATE OF t;
 	END LOOP;
 
 	IF array_position(outcomes, NULL) IS NOT NULL THEN
