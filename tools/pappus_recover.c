@@ -299,10 +299,13 @@ static void
 add_denial(struct recovery *r, const struct denial *denial, size_t line)
 {
 	chunk_item(r, line);
-	if (denial->device_id[0] != '\0')
+	if (denial->device_id[0] != '\0') {
 		json_str(&r->chunk, "device_id", denial->device_id);
-	else
+		json_str(
+		    &r->chunk, "state", denial->revoked ? "revoked" : "denied");
+	} else {
 		json_str(&r->chunk, "serial", denial->serial);
+	}
 	if (denial->comment[0] != '\0')
 		json_str(&r->chunk, "reason", denial->comment);
 	json_end(&r->chunk);

@@ -147,6 +147,8 @@ parse_denial(const char *line, struct denial *out)
 
 	*out = (struct denial){0};
 	strcpy(out->comment, comment);
+	out->revoked = strcspn(comment, " \t") == strlen("revoked") &&
+		       strncmp(comment, "revoked", strlen("revoked")) == 0;
 	if (name_valid(NAME_DEVICE, line, len)) {
 		memcpy(out->device_id, line, len);
 		return true;

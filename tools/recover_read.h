@@ -19,13 +19,15 @@
 
 /*
  * A denial's line: a device id or 2 to 40 hexadecimal digits, then whatever
- * one likes to say of it.  That goes into a column of 1,024 characters.
+ * one likes to say of it.  That goes into a column of 1,024 characters.  When
+ * its first word is "revoked", a device is not just denied.
  */
 enum { DENIAL_SERIAL_DIGITS_MAX = 40, DENIAL_LINE_MAX = 1023 };
 
 struct denial {
 	char device_id[NAME_MAX_LEN + 1];	   /* "": it is of a serial */
 	char serial[DENIAL_SERIAL_DIGITS_MAX + 1]; /* lower-case, even */
+	bool revoked;				   /* of a device */
 	char comment[DENIAL_LINE_MAX + 1];	   /* UTF-8, may be empty */
 };
 

@@ -13,6 +13,7 @@ my ($tmp, $dir) = ($stack->tmp, $stack->dir);
 my $project = $stack->project;
 my $token = $stack->enrollment_token($project);
 my @programs = qw(enroll identity admin);
+my $source = $INC{'Pappus/Test.pm'} =~ s{tests/lib/Pappus/Test\.pm\z}{}r;
 
 sub command
 {
@@ -83,6 +84,22 @@ sub act
 	return $stack->admin('POST', $path, document => { reason => 'test' });
 }
 
+# Who is denied, by the commands in docs/backup.md.
+sub noted
+{
+	my ($text) = slurp($source . 'docs/backup.md') =~ /^```sh\n(admin=.*?)^```/ms
+	    or die "no list in docs/backup.md\n";
+	my $port = $stack->setting('ADMIN_PORT');
+	my $root = $stack->root_file;
+	$text =~ s/localhost:8444/localhost:$port/ or die;
+	$text =~ s{/root/admin-token}{$dir/admin-token} or die;
+	$text =~ s{/var/lib/pappus/public/ca/root\.pem}{$root} or die;
+	my ($status, undef, $err) = Pappus::Test::run_command("cd $tmp\n$text",
+	    'bash', '-e');
+	is_deeply([$status, $err], [0, ''], 'the list in docs/backup.md') or diag($err);
+	return slurp("$tmp/denied.txt");
+}
+
 # recover ARGUMENTS: what it prints; a failure is the test's.
 sub recovers
 {
@@ -107,12 +124,13 @@ sub_ca_with_trust_domain();
 postgres('pg_dumpall', '--globals-only', '-f', "$tmp/globals.sql");
 postgres('pg_dump', '-Fc', '-f', "$tmp/pappus.dump", 'pappus');
 
-my ($later, $later_denied) = map { device() } 1 .. 2;
+my ($later, $later_denied, $later_revoked) = map { device() } 1 .. 3;
 # Two that the dump knows got new ones, from the newest sub-CA as all do.
 renew($renewed);
 act("/devices/$_->{id}/deny") for $denied, $later_denied;
 my $unrecovered = device();
-my @all = ($kept, $denied, $renewed, $later, $later_denied, $unrecovered);
+my @all = ($kept, $denied, $renewed, $later, $later_denied, $later_revoked,
+    $unrecovered);
 my @serials = map { @{$_->{serial}} } @all;
 
 # What is found elsewhere: certificates as brokers or devices have them, with
@@ -120,11 +138,11 @@ my @serials = map { @{$_->{serial}} } @all;
 spew("$tmp/first.pem", join '', "From the broker\r\n", $kept->{pem}[0],
     slurp("$dir/ca/device/ca.crt"), map { @{$_->{pem}} } $denied, $renewed);
 spew("$tmp/second.pem", join '', map { s/\n/\r\n/gr }
-    map { @{$_->{pem}} } $later, $later_denied);
+    map { @{$_->{pem}} } $later, $later_denied, $later_revoked);
 my $unknown = '01' . 'ab' x 15;
-spew("$tmp/denied.txt", "# noted by hand\n\n$denied->{id} stolen\n"
-    . "$later_denied->{id}\tlost\r\n" . uc($renewed->{serial}[0])
-    . " superseded\n$unknown");
+act("/devices/$later_revoked->{id}/revoke");
+spew("$tmp/denied.txt", "# noted by hand\n\n" . noted() . uc($renewed->{serial}[0])
+    . "\tsuperseded\r\n  $unknown");
 
 # ------------------------------------------------------------------- the loss
 
@@ -143,7 +161,7 @@ postgres('pg_restore', '--exit-on-error', '-d', 'pappus', "$tmp/pappus.dump");
 	    . '/pg user=postgres dbname=pappus';
 	my ($status, $out) = Pappus::Test::run_command('',
 	    "$ENV{PAPPUS_BUILDDIR}/pappus", 'migrate', '--sql-dir',
-	    ($INC{'Pappus/Test.pm'} =~ s{tests/lib/Pappus/Test\.pm\z}{sql}r));
+	    $source . 'sql');
 	is_deeply([$status, $out], [0, ''], 'the restored database is of this version');
 }
 is($stack->psql('postgres', 'SELECT count(*) FROM pappus.certificates '
@@ -215,17 +233,17 @@ subtest 'an issuer that is not registered' => sub {
 my @files = ('--denied', "$tmp/denied.txt", '--certificates', "$tmp/first.pem",
     "$tmp/second.pem");
 recovers('everything is merged', <<'OUT', @files);
-denials: 2 devices and 2 serials new, 0 known
-certificates: 3 new, 3 known, 0 of unknown issuers, 1 of CAs passed over
-devices: 2 new, without a token until they are reset
+denials: 3 devices and 2 serials new, 0 known
+certificates: 4 new, 3 known, 0 of unknown issuers, 1 of CAs passed over
+devices: 3 new, without a token until they are reset
 OUT
 my $state = sub { join "\n", map { $stack->psql('postgres',
 	    "SELECT * FROM pappus.$_ ORDER BY 1") }
 	qw(devices certificates revocations unknown_devices operator_actions) };
 my $before = $state->();
 recovers('and again', <<'OUT', @files);
-denials: 0 devices and 0 serials new, 4 known
-certificates: 0 new, 6 known, 0 of unknown issuers, 1 of CAs passed over
+denials: 0 devices and 0 serials new, 5 known
+certificates: 0 new, 7 known, 0 of unknown issuers, 1 of CAs passed over
 devices: 0 new, without a token until they are reset
 OUT
 is($state->(), $before, 'changes nothing');
@@ -251,7 +269,8 @@ OUT
 $stack->stack('start', $_) for @programs;
 
 subtest 'all certificates are known' => sub {
-	for my $device ($kept, $denied, $renewed, $later, $later_denied) {
+	for my $device ($kept, $denied, $renewed, $later, $later_denied,
+		$later_revoked) {
 		for my $serial (@{$device->{serial}}) {
 			my $answer = certificate($serial);
 			is($answer->{status}, 200, "$serial is");
@@ -274,7 +293,10 @@ subtest 'who was denied stays denied' => sub {
 		is(status_of($_), 'hold', 'its certificates are on hold')
 		    for @{$device->{serial}};
 	}
-	is_problem('it gets no identity', $stack->identity($denied->{token}), 403,
+	is($stack->admin('GET', "/devices/$later_revoked->{id}")->{json}{state},
+	    'revoked', 'who was revoked stays revoked');
+	is(status_of($later_revoked->{serial}[0]), 'revoked', 'with its certificate');
+	is_problem('a denied one gets no identity', $stack->identity($denied->{token}), 403,
 	    'device-denied');
 	is(act("/devices/$denied->{id}/allow")->{status}, 200, 'allowing it works');
 	is($stack->identity($denied->{token})->{status}, 200, 'and lets it in');
