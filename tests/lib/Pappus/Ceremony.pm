@@ -58,19 +58,21 @@ sub root
 }
 
 # A sub-CA of a root, in a folder of its name.  The purpose is its name, or
-# purpose => given; domain => its trust domain; at => when it is signed.
+# purpose => given; domain => its trust domain; pass => the file of its key's
+# passphrase; at => when it is signed.
 sub sub_ca
 {
 	my ($self, $root, $name, %option) = @_;
 	my ($dir, $cert) = map { $self->path($_) } $name, "$name.crt";
 	my @purpose = ('--purpose', $option{purpose} // $name);
+	my @pass = $option{pass} ? ('--passphrase-file', $option{pass}) : ();
 	$self->ca('request', '--dir', $dir, '--name', "Sub-CA $name", '--org',
-		'Ünïcode');
+		'Ünïcode', @pass);
 	$self->ca($option{at} ? (at => $option{at}) : (), 'sign', '--dir',
 		$self->path($root), '--request', "$dir/ca.csr", '--out', $cert,
 		@purpose);
 	$self->ca('install', '--dir', $dir, '--cert', $cert, '--root',
-		$self->path("$root/root.crt"), @purpose, urls($name),
+		$self->path("$root/root.crt"), @purpose, urls($name), @pass,
 		$option{domain} ? ('--trust-domain', $option{domain}) : ());
 }
 
