@@ -128,9 +128,10 @@ subtest 'a sub-CA too near its end' => sub {
 	    . ' (SELECT count(*) FROM pappus.revocations)';
 	my $mine = "SELECT count(*) FROM pappus.certificates WHERE issuer_id = $issuer";
 
-	my $device = device_token();
-	my $answer;
+	# A new device each time: one may not ask so often.
+	my ($device, $answer);
 	ok(wait_until(30, sub {
+		$device = device_token();
 		$answer = $stack->identity($device);
 		return $answer->{status} != 200;
 	}), 'identity notices it without a restart');
