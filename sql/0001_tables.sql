@@ -57,9 +57,10 @@ CREATE TABLE pappus.projects (
 		CHECK (issue_limit BETWEEN 1 AND 1000),
 	-- Devices, those that are deleted apart; null: as many as come.
 	device_limit int CHECK (device_limit > 0),
-	-- Kept only while there is a limit, or this row were hot.  Null: to be
-	-- counted; as what was under way when the limit came is not seen by a
-	-- count, one counts only once every transaction before count_after ended.
+	-- Kept only while there is a limit, or this row were hot.  Null: count
+	-- them each time.  For when the limit comes enrolments may be under way
+	-- that saw none and that a count doesn't see; once all transactions before
+	-- count_after have ended the count is good to keep.
 	device_count int,
 	count_after xid8,
 	-- Null: the newest issuing device issuer.

@@ -17,9 +17,12 @@ CREATE FUNCTION pappus.project_has_room(wanted_project_id text)
 RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pappus, pg_temp
+SET enable_seqscan = off
 AS $$
 DECLARE
 	project pappus.projects;
+	top bigint := pg_current_xact_id()::text::bigint;
+	sub bigint;
 	at pg_snapshot;
 BEGIN
 	SELECT p.* INTO project
@@ -28,8 +31,22 @@ BEGIN
 		RETURN project.device_limit IS NULL
 			OR project.device_count < project.device_limit;
 	END IF;
-	-- In one statement: the count and what it could not see.  Of the first
-	-- kind there may be millions; they are counted in an index alone.
+	IF project.count_after IS NULL THEN
+		-- A subtransaction that writes takes a new id, above all that are
+		-- under way.  (A row has the lower 32 bits of it.)
+		BEGIN
+			UPDATE pappus.projects p SET device_count = NULL
+			WHERE p.project_id = wanted_project_id;
+			SELECT p.xmin::text::bigint INTO sub
+			FROM pappus.projects p WHERE p.project_id = wanted_project_id;
+		EXCEPTION WHEN no_data_found THEN
+			RAISE;
+		END;
+		project.count_after :=
+			(top + (sub - top & 4294967295))::text::xid8;
+	END IF;
+	-- In one statement: the count, and who was under way then.  There may
+	-- be millions; all of them are counted in an index alone.
 	SELECT pg_current_snapshot(),
 		(SELECT count(*) FROM pappus.devices d
 		WHERE d.project_id = wanted_project_id) -
@@ -37,11 +54,10 @@ BEGIN
 		WHERE d.project_id = wanted_project_id AND d.state = 'deleted')
 	INTO at, project.device_count;
 	UPDATE pappus.projects p
-	SET device_count = CASE
-			WHEN p.count_after <= pg_snapshot_xmin(at)
-				THEN project.device_count
-			END,
-		count_after = coalesce(p.count_after, pg_snapshot_xmax(at))
+	SET count_after = project.count_after, device_count = CASE
+		WHEN pg_snapshot_xmin(at) >= project.count_after
+			THEN project.device_count
+		END
 	WHERE p.project_id = wanted_project_id;
 	RETURN project.device_count < project.device_limit;
 END
@@ -85,8 +101,8 @@ DECLARE
 	locked text[];		-- projects that have, once they are locked
 	made text[];
 	found_device record;
-	-- Before anything is read: project_has_room knows by it who may not have
-	-- seen a new limit.
+	-- An id before anything is read: by it project_has_room knows who may
+	-- have seen no limit.
 	begun xid8 := pg_current_xact_id();
 	i int;
 BEGIN

@@ -29,7 +29,8 @@ sub issue {
 	my @device = @_;
 	return sprintf 'SELECT n, outcome FROM pappus.issue(%s, %s,'
 	    . ' %s::bytea[], %s, array_fill(NULL::inet, ARRAY[%5$d]),'
-	    . ' array_fill(NULL::uuid, ARRAY[%5$d]), ARRAY[1, 2]);',
+	    . ' array_fill(NULL::uuid, ARRAY[%5$d]),'
+	    . ' array_fill(NULL::timestamptz, ARRAY[%5$d]), ARRAY[1, 2]);',
 	    array(map { "'" . id('dev', $_) . "'" } @device),
 	    array(map { digest("d$_") } @device),
 	    array(map { sprintf "'\\x01%030x'", ++$serial } @device),
@@ -43,7 +44,8 @@ sub enroll {
 	    . ' array_fill(%s, ARRAY[%3$d]), array_fill(%s, ARRAY[%3$d]),'
 	    . ' %4$s, %5$s, array_fill(NULL::text, ARRAY[%3$d]), %6$s::text[],'
 	    . ' array_fill(NULL::inet, ARRAY[%3$d]),'
-	    . ' array_fill(NULL::uuid, ARRAY[%3$d]));',
+	    . ' array_fill(NULL::uuid, ARRAY[%3$d]),'
+	    . ' array_fill(NULL::timestamptz, ARRAY[%3$d]));',
 	    "'" . id('etk', $token) . "'::text", digest("e$token"),
 	    scalar @request,
 	    array(map { "'" . id('dev', $_->[0]) . "'" } @request),
@@ -61,7 +63,7 @@ sub admin {
 sub regenerate {
 	my ($token) = @_;
 	return admin('enrollment_token_regenerate', "'" . id('proj', 1) . "'",
-	    "'" . id('etk', $token) . "'", digest("e$token"));
+	    "'" . id('etk', $token) . "'", digest("e$token"), 'NULL');
 }
 
 sub role {
@@ -101,7 +103,8 @@ SELECT pappus.setup_issuer_register('device', 1, 'Devices',
 	NULL, sha256('profile'));
 SELECT pappus.setup_admin_token_create('${\id('atk', 1)}', ${\digest('a')},
 	'owner', 'Owner');
-${\admin('project_create', "'" . id('proj', 1) . "'", "'Project'")}
+${\admin('project_create', "'" . id('proj', 1) . "'",
+    '\'{"name": "Project", "issue_limit": 1000}\'')}
 END
 $db->value(regenerate(1));
 $db->value(enroll(1, map { [$_, undef] } 1 .. 40));
@@ -393,7 +396,8 @@ subtest 'regenerating' => sub {
 	    'the last token alone is good');
 
 	# A project without any token has no token's row to wait for.
-	$admin->value(admin('project_create', "'" . id('proj', 2) . "'", "'Two'"));
+	$admin->value(admin('project_create', "'" . id('proj', 2) . "'",
+	    '\'{"name": "Two"}\''));
 	my @first = map { regenerate($_) =~ s/@{[id('proj', 1)]}/@{[id('proj', 2)]}/r }
 	    5, 6;
 	$admin->value("BEGIN; $first[0]");

@@ -37,7 +37,7 @@ SELECT is(outcome, 'project_disabled', 'a disabled project')
 FROM t.enroll(1, 'e1', 3);
 ROLLBACK TO before;
 SELECT is((pappus.admin_enrollment_token_regenerate(:owner, t.id('proj', 1),
-	t.id('etk', 3), t.d('e3'))).outcome, 'created', 'regenerated');
+	t.id('etk', 3), t.d('e3'), NULL)).outcome, 'created', 'regenerated');
 SELECT is(outcome, 'invalid_token', 'the token before is dead')
 FROM t.enroll(1, 'e1', 3);
 SELECT is(outcome, 'enrolled', '... the new one works')
@@ -81,7 +81,8 @@ SELECT t.same(
 		ARRAY['a', 'b', 'c', NULL, 'e', 'f'],
 		ARRAY['SN-2', NULL, 'SN-2', 'SN-2', 'SN-2', 'SN-1'],
 		array_fill('192.0.2.7'::inet, ARRAY[6]),
-		array_fill(gen_random_uuid(), ARRAY[6]))$$,
+		array_fill(gen_random_uuid(), ARRAY[6]),
+		array_fill(NULL::timestamptz, ARRAY[6]))$$,
 	$$VALUES (1, 'enrolled', t.id('dev', 21)),
 		(2, 'enrolled', t.id('dev', 22)),
 		(3, 'invalid_token', NULL),
@@ -98,15 +99,15 @@ SELECT t.same(
 		(t.id('dev', 25), t.d('d25'), 'e')$$,
 	'... the last token of one external_id counts');
 SELECT is_empty($$SELECT * FROM pappus.enroll('{}', '{}', '{}', '{}', '{}',
-	'{}', '{}', '{}')$$, 'no requests, no rows');
+	'{}', '{}', '{}', '{}')$$, 'no requests, no rows');
 SELECT is_empty($$SELECT * FROM pappus.enroll(NULL, NULL, NULL, NULL, NULL,
-	NULL, NULL, NULL)$$, 'nothing at all, likewise');
+	NULL, NULL, NULL, NULL)$$, 'nothing at all, likewise');
 
 -- What the programs should have refused, the tables refuse.
 PREPARE enroll (text, text, text) AS
 	SELECT * FROM pappus.enroll(ARRAY[t.id('etk', 1)], ARRAY[t.d('e1')],
 		ARRAY[$1], ARRAY[t.d('x')], ARRAY[$2], ARRAY[$3],
-		ARRAY[NULL::inet], ARRAY[NULL::uuid]);
+		ARRAY[NULL::inet], ARRAY[NULL::uuid], ARRAY[NULL::timestamptz]);
 SELECT throws_ok($$EXECUTE enroll('dev_1', NULL, NULL)$$, '23514', NULL,
 	'an id of the wrong form');
 SELECT throws_ok($$EXECUTE enroll(t.id('dev', 1), NULL, NULL)$$, '23505',

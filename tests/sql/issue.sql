@@ -9,7 +9,7 @@ CREATE TEMP TABLE answer AS
 SELECT * FROM pappus.issue(ARRAY[t.id('dev', 1)], ARRAY[t.d('d1')],
 	ARRAY[t.serial(1)], ARRAY[t.d('key')], ARRAY['192.0.2.9'::inet],
 	ARRAY['00000000-0000-4000-8000-00000000000a'::uuid],
-	ARRAY[:root, :first, :server]);
+	ARRAY['infinity'::timestamptz], ARRAY[:root, :first, :server]);
 SELECT is(outcome, 'issued', 'a good token gets a certificate'),
 	is(project_id, t.id('proj', 1), '... of its project'),
 	is(issuer_id, :first, '... by the device issuer'),
@@ -92,16 +92,16 @@ SELECT t.register('second', 'device', :root) AS second \gset
 SELECT is(issuer_id, :second, 'by default the newest device issuer')
 FROM pappus.issue(ARRAY[t.id('dev', 2)], ARRAY[t.d('d2')],
 	ARRAY[t.serial(60)], ARRAY[t.d('key')], ARRAY[NULL::inet],
-	ARRAY[NULL::uuid], ARRAY[:second, :first]);
+	ARRAY[NULL::uuid], ARRAY[NULL::timestamptz], ARRAY[:second, :first]);
 SELECT is(issuer_id, :first, '... that the worker has')
 FROM pappus.issue(ARRAY[t.id('dev', 2)], ARRAY[t.d('d2')],
 	ARRAY[t.serial(61)], ARRAY[t.d('key')], ARRAY[NULL::inet],
-	ARRAY[NULL::uuid], ARRAY[:first]);
+	ARRAY[NULL::uuid], ARRAY[NULL::timestamptz], ARRAY[:first]);
 UPDATE pappus.projects SET device_issuer_id = :first;
 SELECT is(issuer_id, :first, 'a project''s own comes before')
 FROM pappus.issue(ARRAY[t.id('dev', 2)], ARRAY[t.d('d2')],
 	ARRAY[t.serial(62)], ARRAY[t.d('key')], ARRAY[NULL::inet],
-	ARRAY[NULL::uuid], ARRAY[:second, :first]);
+	ARRAY[NULL::uuid], ARRAY[NULL::timestamptz], ARRAY[:second, :first]);
 SELECT is(t.issue(2, 'd2', 63, ARRAY[:second]), 'no_issuer',
 	'... and none other will do');
 SAVEPOINT own;
@@ -135,7 +135,8 @@ SELECT t.same(
 		ARRAY(SELECT t.serial(i) FROM generate_series(101, 106) i),
 		ARRAY(SELECT t.d('k' || i) FROM generate_series(101, 106) i),
 		array_fill(NULL::inet, ARRAY[6]),
-		array_fill(NULL::uuid, ARRAY[6]), ARRAY[%s])$$, :first),
+		array_fill(NULL::uuid, ARRAY[6]),
+		array_fill(NULL::timestamptz, ARRAY[6]), ARRAY[%s])$$, :first),
 	$$VALUES (1, 'issued'), (2, 'issued'), (3, 'issued'),
 		(4, 'invalid_token'), (5, 'issued'), (6, 'issued')$$,
 	'a batch has an outcome for each request');
