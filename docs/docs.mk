@@ -14,4 +14,5 @@ dist_doc_DATA = \
 	docs/decisions.md \
 	docs/deploy.md \
 	docs/errors.md \
+	docs/operations.md \
 	docs/road.svg
