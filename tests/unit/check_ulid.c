@@ -74,7 +74,7 @@ START_TEST(knows_valid_ulids)
 }
 END_TEST
 
-static const char *const prefixes[] = {"proj_", "dev_", "etk_", "atk_"};
+static const char *const prefixes[] = {"proj_", "dev_", "etk_", "atk_", "svc_"};
 
 START_TEST(names_are_valid_for_their_kind_alone)
 {
