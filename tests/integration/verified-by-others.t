@@ -10,7 +10,7 @@ use Time::Local qw(timegm_modern);
 use Pappus::Ceremony;
 use Pappus::DER qw(der_of_pem unix_time);
 use Pappus::Others;
-use Pappus::Profile qw(fields);
+use Pappus::Profile qw(complaints fields);
 use Pappus::Test qw(slurp spew);
 
 use constant DAY => 86400;
@@ -82,6 +82,14 @@ for my $name (sort keys %times) {
 my $crl = $pki->path('root.crl');
 $pki->run('', 'openssl', 'crl', '-inform', 'DER', '-in',
 	"$dir/public/crl/root.crl", '-out', $crl);
+
+subtest 'our own reader of DER' => sub {
+	for my $name (sort keys %cert) {
+		my ($der, $issuer) = map { der_of_pem(slurp($_), 'CERTIFICATE') }
+		    @{$cert{$name}}{qw(leaf chain)};
+		is(join("\n", complaints($der, $name =~ s/ .*//r, $issuer)), '', $name);
+	}
+};
 
 # -------------------------------------------------------- and when, and not
 
