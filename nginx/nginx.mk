@@ -6,6 +6,7 @@ dist_pappus_nginx_DATA = \
 	nginx/pappus-admin.conf \
 	nginx/pappus-device.conf \
 	nginx/pappus-errors.conf \
+	nginx/pappus-failed.conf \
 	nginx/pappus-fastcgi.conf \
 	nginx/pappus-http.conf \
 	nginx/pappus-public.conf \

@@ -19,6 +19,7 @@ nginx_configure()
 	    -e "s|@DEVICE_LISTEN@|127.0.0.1:$(setting DEVICE_PORT)|" \
 	    -e "s|@ADMIN_LISTEN@|127.0.0.1:$(setting ADMIN_PORT)|" \
 	    -e "s|@PUBLIC_LISTEN@|127.0.0.1:$(setting PUBLIC_PORT)|" \
+	    -e "s|127.0.0.1:8446|127.0.0.1:$(setting FAILED_PORT)|" \
 	    "$SOURCE/nginx/site.conf.in" >"$RUN/nginx/site.conf"
 	cat >"$RUN/nginx/nginx.conf" <<-CONF
 		$user
@@ -43,6 +44,8 @@ nginx_ports()
 	choose_port DEVICE_PORT 8443
 	choose_port ADMIN_PORT 8444
 	choose_port PUBLIC_PORT 8080
+	# Nobody has to know this one.
+	choose_port FAILED_PORT 0
 }
 
 nginx_start()

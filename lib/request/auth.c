@@ -37,12 +37,24 @@ static const struct scheme enrollment = {
     "Send the header " ENROLLMENT_SCHEME " once.",
 };
 
+/*
+ * nginx drops the body there, counts the failure by address, and answers with
+ * the copy, or 429 when there are too many (nginx/pappus-failed.conf).
+ */
+static void
+hand_back(struct http_response *rs)
+{
+	http_response_header(rs, "X-Problem", buf_str(&rs->body));
+	http_response_header(rs, "X-Accel-Redirect", "/.failed");
+}
+
 static void
 refuse(const struct scheme *scheme, const struct http_request *rq,
     struct http_response *rs, const char *detail)
 {
 	problem_respond(rs, rq, PROBLEM_INVALID_TOKEN, detail);
 	http_response_header(rs, "WWW-Authenticate", scheme->challenge_invalid);
+	hand_back(rs);
 }
 
 static void
@@ -51,6 +63,7 @@ ask(const struct scheme *scheme, const struct http_request *rq,
 {
 	problem_respond(rs, rq, PROBLEM_UNAUTHENTICATED, scheme->missing);
 	http_response_header(rs, "WWW-Authenticate", scheme->challenge);
+	hand_back(rs);
 }
 
 /* Step over "Bearer" and its spaces; NULL: it is another scheme. */
