@@ -322,9 +322,11 @@ prepare(
 	res = collect(db->conn, deadline);
 	result = judge(db, res, err);
 	PQclear(res);
+	/* Nothing of the statement itself has been sent yet. */
 	if (result == DB_OK)
 		db->prepared[statement] = true;
-	/* Nothing of the statement itself has been sent yet. */
+	else
+		disconnect(db);
 	return result == DB_UNKNOWN ? DB_DOWN : result;
 }
 
@@ -336,7 +338,6 @@ execute(struct db *db, enum statement statement, const char *const *params,
 	enum db_result result;
 	PGresult *res;
 
-	db->warned = false;
 	if (!PQsendQueryPrepared(db->conn, statement_name(statement),
 		statement_params(statement), params, NULL, NULL, 0)) {
 		err_set_pq(err, ERR_UNAVAILABLE, "cannot send",
@@ -363,6 +364,8 @@ db_call(struct db *db, enum statement statement, const char *const *params,
 	*rows = NULL;
 	if (!ensure(db, send_by, err))
 		return DB_DOWN;
+	/* A server that is ended warns of that, which says nothing of this. */
+	db->warned = false;
 	if (!db->prepared[statement])
 		result = prepare(db, statement, send_by, err);
 	if (result != DB_OK)

@@ -177,15 +177,19 @@ subtest 'a refused enrolment among good ones' => sub {
 	my $other = $stack->project;
 	my $dead = $stack->enrollment_token($other);
 	$stack->enrollment_token($other);
-	my $answers = together('enroll', [(map { enrolment(label => "n$_") } 1 .. 3),
-		sub { $stack->enroll($dead) }, map { enrolment() } 1 .. 3]);
+	my $answers = together('enroll', [(map { enrolment(label => "n$_") } 0 .. 4),
+		sub { $stack->enroll($dead) }, enrolment(label => 'n6')]);
 	is_deeply(sizes('enroll'), [1, 7], 'they were one batch');
-	is_deeply(statuses($answers), [200, 200, 200, 401, 200, 200, 200],
+	is_deeply(statuses($answers), [200, 200, 200, 200, 200, 401, 200],
 	    'each has its own answer');
-	is_deeply(rows('devices', $answers), [1, 1, 1, 0, 1, 1, 1], 'and row');
-	my %ids = map { $_->{json}{device_id} => 1 }
-	    grep { $_->{status} == 200 } @$answers;
-	is(keys %ids, 6, 'each its own device');
+	is_deeply(rows('devices', $answers), [1, 1, 1, 1, 1, 0, 1], 'and row');
+	for my $n (0 .. 4, 6) {
+		my $json = $answers->[$n]{json};
+		is(sql('SELECT label FROM pappus.devices WHERE device_id = '
+		    . "'$json->{device_id}'"), "n$n", "$n: its own device");
+		is($stack->identity($json->{device_token})->{status}, 200,
+		    'and token');
+	}
 };
 
 subtest 'refused identities among good ones' => sub {
