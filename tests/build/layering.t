@@ -12,10 +12,10 @@ my @only = (
 	[qr{^fcgi},               qr{^lib/world/http\.c$},     'libfcgi'],
 	[qr{^libpq|^postgresql/}, qr{^lib/world/db(?:_rows)?\.c$}, 'libpq'],
 	[qr{^json},               qr{^lib/encoding/json\.c$},  'json-c'],
-	[qr{^ca/},                qr{^lib/ca/|^cgi-bin/identity\.c$|^tools/(?:ca_|pappus_ca)}, 'the CA key archive'],
+	[qr{^ca/},                qr{^lib/ca/|^cgi-bin/identity|^tools/(?:ca_|pappus_ca)}, 'the CA key archive'],
 	[qr{^openssl/(?:x509|pem|asn1|evp|bio|ec)}, qr{^lib/(?:cert|ca|encoding)/|^tools/}, 'OpenSSL'],
 	[qr{^base/clock\.h|^sys/socket|^netinet}, qr{^lib/(?!cert/)|^cgi-bin/|^tools/}, 'clock and sockets'],
-	[qr{^cert/},              qr{^lib/(?:cert|ca)/|^tools/|^cgi-bin/identity\.c$}, 'certificates'],
+	[qr{^cert/},              qr{^lib/(?:cert|ca)/|^tools/|^cgi-bin/identity}, 'certificates'],
 	# A handler asks the database by typed calls alone.
 	[qr{^world/(?:pgarray|statement)}, qr{^lib/|^tools/}, 'statements'],
 );
