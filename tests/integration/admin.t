@@ -191,10 +191,12 @@ subtest 'projects' => sub {
 	    'media type');
 	is_deeply($answer->{headers}{'cache-control'}, ['no-store'], 'no-store');
 	is_deeply([sort keys %$json],
-	    [qw(created_at name project_id reissue_policy state)], 'members');
+	    [qw(created_at device_issuer_id device_limit issue_limit name project_id
+		reissue_policy state)], 'members');
 	like($json->{project_id}, qr/^proj_$ulid\z/, 'project_id');
 	is($json->{name}, $name, 'name');
-	is_deeply([@$json{qw(state reissue_policy)}], [qw(active replace)],
+	is_deeply([@$json{qw(state reissue_policy issue_limit device_limit
+		device_issuer_id)}], ['active', 'replace', 30, undef, undef],
 	    'defaults');
 	like($json->{created_at}, $time, 'created_at');
 	is_deeply($answer->{headers}{location},
@@ -210,11 +212,15 @@ subtest 'projects' => sub {
 };
 
 subtest 'other methods' => sub {
-	my %allow = ('/projects' => 'GET, POST', "/projects/$project" => 'GET',
+	my %allow = ('/projects' => 'GET, POST', "/projects/$project" => 'GET, PATCH',
 		"/projects/$project/enrollment-tokens" => 'GET, POST',
+		'/enrollment-tokens/etk_' . '0' x 26 => 'DELETE',
 		'/devices' => 'GET', "/devices/$device" => 'GET',
-		"/devices/$device/deny" => 'POST',
-		"/devices/$device/allow" => 'POST');
+		(map { ("/devices/$device/$_" => 'POST') }
+		    qw(deny allow revoke reset)),
+		'/certificates' => 'GET', '/certificates/01' => 'GET',
+		'/certificates/01/revoke' => 'POST',
+		'/issuers' => 'GET', '/issuers/1' => 'PATCH');
 	for my $path (sort keys %allow) {
 		my @methods = grep { index($allow{$path}, $_) < 0 }
 		    qw(GET POST PUT PATCH DELETE);
@@ -268,9 +274,9 @@ subtest 'enrolment tokens' => sub {
 	my $json = $made[0]{json};
 	is($made[0]{status}, 201, 'created');
 	is_deeply($made[0]{headers}{'cache-control'}, ['no-store'], 'no-store');
-	is_deeply([sort keys %$json], [qw(created_at enrollment_token
-		enrollment_token_id expires_at invalidated_at project_id state)],
-	    'members');
+	is_deeply([sort keys %$json], [qw(allowed_cidrs created_at enrollment_token
+		enrollment_token_id expires_at invalidated_at max_uses project_id
+		state uses)], 'members');
 	like($json->{enrollment_token}, qr/^et_[0-9a-hjkmnp-tv-z]{64}\z/, 'token');
 	is($json->{enrollment_token_id}, 'etk_'
 	    . substr($json->{enrollment_token}, 3, 26), 'its id');
@@ -335,11 +341,11 @@ subtest 'devices' => sub {
 	is_deeply(\@paged, \@items, 'page by page the same');
 	is($cursor, '&cursor=', 'and then it ends');
 	cmp_ok(scalar @{get('/devices')->{json}{items}}, '>', 8, 'of all projects');
-	is_problem('of an unknown project', get("/devices?project_id=$nowhere"),
-	    404, 'not-found');
+	is_problem("of no project: $_", get("/devices?project_id=$_"), 404,
+	    'not-found') for $nowhere, 'x', $device;
 	is_problem("?$_", get("/devices?$_"), 400, 'bad-request') for
-	    'project_id=x', 'project_id=', "project_id=$device",
-	    "project_id=$here&project_id=$here", 'cursor=x', 'limit=0';
+	    'project_id=', "project_id=$here&project_id=$here", 'cursor=x',
+	    'limit=0';
 
 	my $shown = get("/devices/$enrolled[0]{device_id}");
 	is($shown->{status}, 200, 'one');
@@ -418,8 +424,8 @@ subtest 'deny and allow' => sub {
 		is_problem("$_ of a $state device", post("/devices/$id/$_",
 			{ reason => 'x' }), 409, 'conflict') for qw(deny allow);
 	}
-	is_problem("$_ of nothing", post("/devices/$nobody/$_", { reason => 'x' }),
-	    404, 'not-found') for qw(deny allow);
+	is_problem('allow of nothing', post("/devices/$nobody/allow",
+		{ reason => 'x' }), 404, 'not-found');
 };
 
 subtest 'what operators did' => sub {

@@ -355,7 +355,10 @@ table('addresses',
     (map { ["query $_", request("GET /admin/v1/devices?$_",
 	"Authorization: Bearer $stack->{admin_token}"), 400, 'bad-request'] }
 	'limit=%', 'limit=%ff', "limit=\xff", 'cursor=a%00', 'limit=1&limit=1',
-	'project_id=%27'),
+	'state=%27', 'label=%00', 'label=%ff', 'label=', 'label=' . 'a' x 257,
+	'enrolled_after=%27', 'enrolled_before=1e999', 'label=a&label=a', 'x=1'),
+    ['query project_id=%27', request('GET /admin/v1/devices?project_id=%27',
+	"Authorization: Bearer $stack->{admin_token}"), 404, 'not-found'],
 );
 
 # --------------------------------------- a web server that is broken, or an ass
