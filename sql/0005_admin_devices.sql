@@ -38,7 +38,7 @@ LANGUAGE sql STABLE AS $$
 				(SELECT *
 				FROM pappus.certificates c
 				WHERE c.device_id = d.device_id
-				ORDER BY c.issued_at DESC, c.serial DESC
+				ORDER BY c.issued_at DESC
 				LIMIT 100) c
 			LEFT JOIN pappus.revocations r ON r.serial = c.serial),
 			'[]'))
@@ -206,6 +206,38 @@ BEGIN
 END
 $$;
 
+-- The query of devices by one condition, in the order of ids: between $1 and
+-- $2, of the filter $3 and the project $4.
+CREATE FUNCTION pappus.device_source(driving text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+	SELECT CASE driving
+		WHEN 'device_id' THEN
+			'SELECT * FROM pappus.devices d'
+			' WHERE d.device_id > $1 AND d.device_id < $2'
+			' ORDER BY d.device_id LIMIT 10000'
+		-- As many as there are projects at most.
+		WHEN 'external_id' THEN
+			'SELECT * FROM (SELECT * FROM pappus.devices d'
+			' WHERE d.external_id = $3 ->> ''external_id'''
+			' AND ($4 IS NULL OR d.project_id = $4) OFFSET 0) d'
+			' WHERE d.device_id > $1 AND d.device_id < $2'
+			' ORDER BY d.external_id, d.device_id'
+		-- Compared as rows, so that no other index will do, however many
+		-- the planner expects to have, say, this label.
+		ELSE format('SELECT * FROM pappus.devices d'
+			' WHERE (d.%1$I, d.device_id) > (%2$s, $1)'
+			' AND (d.%1$I, d.device_id) < (%2$s, $2)%3$s'
+			' ORDER BY d.%1$I, d.device_id LIMIT 10000', driving,
+			CASE driving WHEN 'project_id' THEN '$4'
+				ELSE format('$3 ->> %L', driving) END,
+			CASE driving
+				WHEN 'state' THEN ' AND d.state <> ''active'''
+				WHEN 'label' THEN ' AND d.label IS NOT NULL'
+				ELSE ''
+				END)
+		END
+$$;
+
 -- Devices in the order of ids.  The condition that is expected to leave least
 -- has an index to itself that is read in that order; the others look at what
 -- it brings, ten thousand rows a page at most.  A page can thus be short, and
@@ -218,6 +250,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pappus, pg_temp
 SET enable_seqscan = off
 SET enable_bitmapscan = off
+SET enable_sort = off
 AS $$
 DECLARE
 	caller pappus.admin_tokens :=
@@ -227,6 +260,7 @@ DECLARE
 	high text := 'dev_~';	-- above all
 	detail text;
 	driving text;
+	source text;
 	ids text[];
 	documents jsonb[];
 	last_id text;
@@ -254,7 +288,8 @@ BEGIN
 	END IF;
 	outcome := 'ok';
 	IF filter ? 'enrolled_after' THEN
-		-- Greater than the cursor, and not that one.
+		-- The least id of that time, less its zeros: below it, and above
+		-- all that are below.
 		low := greatest(low COLLATE "C", rtrim(pappus.id_from('dev_',
 			(filter ->> 'enrolled_after')::timestamptz), '0'));
 	END IF;
@@ -263,43 +298,31 @@ BEGIN
 			(filter ->> 'enrolled_before')::timestamptz);
 	END IF;
 	driving := CASE
-		WHEN filter ? 'external_id'
-			THEN 'd.external_id = $3 ->> ''external_id'''
-		WHEN filter ? 'label' THEN 'd.label = $3 ->> ''label'''
-		WHEN filter ? 'enrollment_token_id'
-			THEN 'd.enrollment_token_id = $3 ->> ''enrollment_token_id'''
-		WHEN filter ->> 'state' <> 'active'
-			THEN 'd.state = $3 ->> ''state'' AND d.state <> ''active'''
-		WHEN scope IS NOT NULL THEN 'd.project_id = $4'
-		ELSE 'true'
+		WHEN filter ? 'external_id' THEN 'external_id'
+		WHEN filter ? 'label' THEN 'label'
+		WHEN filter ? 'enrollment_token_id' THEN 'enrollment_token_id'
+		WHEN filter ->> 'state' <> 'active' THEN 'state'
+		WHEN scope IS NOT NULL THEN 'project_id'
+		ELSE 'device_id'
 		END;
+	source := pappus.device_source(driving);
 	EXECUTE format($query$
 		SELECT array_agg(s.device_id), array_agg(pappus.json_device(s))
 		FROM
 			(SELECT *
-			FROM
-				(SELECT *
-				FROM pappus.devices d
-				WHERE %s AND d.device_id > $1 AND d.device_id < $2
-				ORDER BY d.device_id
-				LIMIT 10000) d
+			FROM (%s) d
 			WHERE ($4 IS NULL OR d.project_id = $4)
 				AND (NOT $3 ? 'label' OR d.label = $3 ->> 'label')
 				AND (NOT $3 ? 'state' OR d.state = $3 ->> 'state')
 				AND (NOT $3 ? 'enrollment_token_id' OR
 					d.enrollment_token_id = $3 ->> 'enrollment_token_id')
-			ORDER BY d.device_id
-			LIMIT $5) s$query$, driving)
+			ORDER BY d.%I, d.device_id
+			LIMIT $5) s$query$, source, driving)
 	INTO ids, documents
 	USING low, high, filter, scope, page_size + 1;
 	body := pappus.json_page(ids, documents, page_size);
 	IF coalesce(cardinality(ids), 0) <= page_size THEN
-		EXECUTE format($query$
-			SELECT d.device_id
-			FROM pappus.devices d
-			WHERE %s AND d.device_id > $1 AND d.device_id < $2
-			ORDER BY d.device_id
-			OFFSET 9999 LIMIT 1$query$, driving)
+		EXECUTE format('SELECT d.device_id FROM (%s) d OFFSET 9999', source)
 		INTO last_id
 		USING low, high, filter, scope;
 		body := body || jsonb_build_object('next_cursor', last_id);

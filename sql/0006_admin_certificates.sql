@@ -104,6 +104,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pappus, pg_temp AS $$
 DECLARE
 	at pappus.certificates;		-- the cursor's
 	device text;
+	after_at timestamptz;
+	after_serial bytea;
 	seen int := 0;
 BEGIN
 	serials := '{}';
@@ -120,27 +122,32 @@ BEGIN
 		END IF;
 	END IF;
 	outcome := 'ok';
-	FOR device IN
+	FOR device IN EXECUTE CASE WHEN one_device IS NULL THEN $query$
 		SELECT d.device_id
 		FROM pappus.devices d
-		WHERE d.project_id = scope AND one_device IS NULL
-			AND d.device_id >= coalesce(at.device_id, '')
-		UNION ALL
+		WHERE (d.project_id, d.device_id) >= ($1, $2)
+			AND (d.project_id, d.device_id) < ($1, 'dev_~')
+		ORDER BY d.project_id, d.device_id
+		LIMIT 10000$query$
 		-- Which need not be known, for those who may see all.
-		SELECT one_device
-		WHERE one_device >= coalesce(at.device_id, '') COLLATE "C"
-			AND (scope IS NULL OR EXISTS
-				(SELECT FROM pappus.devices d
-				WHERE d.device_id = one_device AND d.project_id = scope))
-		ORDER BY 1
-		LIMIT 10000
+		ELSE $query$
+		SELECT $3
+		WHERE $3 >= $2 COLLATE "C" AND ($1 IS NULL OR EXISTS
+			(SELECT FROM pappus.devices d
+			WHERE d.device_id = $3 AND d.project_id = $1))$query$
+		END USING scope, coalesce(at.device_id, ''), one_device
 	LOOP
+		after_at := '-infinity';
+		after_serial := '';
+		IF device = at.device_id THEN
+			after_at := at.issued_at;
+			after_serial := at.serial;
+		END IF;
 		serials := serials || ARRAY
 			(SELECT c.serial
 			FROM pappus.certificates c
 			WHERE c.device_id = device
-				AND (device IS DISTINCT FROM at.device_id
-				OR (c.issued_at, c.serial) > (at.issued_at, at.serial))
+				AND (c.issued_at, c.serial) > (after_at, after_serial)
 				AND (issuer IS NULL OR c.issuer_id = issuer)
 			ORDER BY c.issued_at, c.serial
 			LIMIT page_size + 1 - cardinality(serials));
@@ -163,13 +170,14 @@ BEGIN
 		RETURN;
 	END IF;
 	outcome := 'ok';
+	-- A key has few certificates; an issuer's are compared as rows, so that
+	-- no other index will do, however many the planner takes them for.
 	EXECUTE format($query$
 		SELECT array_agg(s.serial)
 		FROM
 			(SELECT c.serial
-			FROM pappus.certificates c
-			WHERE %s AND c.serial > $1
-				AND (NOT $2 ? 'issuer_id'
+			FROM (SELECT * FROM pappus.certificates c WHERE %s) c
+			WHERE (NOT $2 ? 'issuer_id'
 				OR c.issuer_id = ($2 ->> 'issuer_id')::int)
 				AND (NOT $2 ? 'device_id'
 				OR c.device_id = $2 ->> 'device_id')
@@ -177,15 +185,19 @@ BEGIN
 					(SELECT FROM pappus.devices d
 					WHERE d.device_id = c.device_id
 						AND d.project_id = $3))
-			ORDER BY c.serial
+			ORDER BY %s
 			LIMIT $4) s$query$,
 		CASE
-		WHEN filter ? 'spki_sha256'
-			THEN 'c.spki_sha256 = decode($2 ->> ''spki_sha256'', ''hex'')'
-		WHEN filter ? 'issuer_id'
-			THEN 'c.issuer_id = ($2 ->> ''issuer_id'')::int'
-		ELSE 'true'
-		END)
+		WHEN filter ? 'spki_sha256' THEN
+			'c.spki_sha256 = decode($2 ->> ''spki_sha256'', ''hex'')'
+			' AND c.serial > $1 OFFSET 0'
+		WHEN filter ? 'issuer_id' THEN
+			'(c.issuer_id, c.serial) > (($2 ->> ''issuer_id'')::int, $1)'
+			' AND c.issuer_id <= ($2 ->> ''issuer_id'')::int'
+		ELSE 'c.serial > $1'
+		END,
+		CASE WHEN filter ? 'issuer_id' AND NOT filter ? 'spki_sha256'
+			THEN 'c.issuer_id, c.serial' ELSE 'c.serial' END)
 	INTO serials
 	USING coalesce(pappus.serial_from(cursor), ''), filter, scope,
 		page_size + 1;
@@ -205,6 +217,7 @@ SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
+SET enable_sort = off
 AS $$
 DECLARE
 	caller pappus.admin_tokens :=

@@ -23,8 +23,24 @@ $db->value('CREATE SCHEMA t; CREATE FUNCTION t.id(prefix text, n bigint)'
 my $me = "t.id('atk', 7), sha256('a'), NULL, NULL";
 my $hot = "ARRAY(SELECT t.id('dev', n) FROM generate_series(%1\$d, %1\$d + 15) n),"
     . ' array_fill(sha256(\'d\'), ARRAY[16])';
-my $nulls = 'array_fill(NULL::inet, ARRAY[16]), array_fill(NULL::uuid, ARRAY[16])';
+my $nulls = 'array_fill(NULL::inet, ARRAY[16]), array_fill(NULL::uuid, ARRAY[16]),'
+    . ' array_fill(now() + interval \'1 hour\', ARRAY[16])';
 my $next = 1_000_000;
+# A page of ten, and how many are on it.
+sub devices {
+	my ($filter, $cursor, $want) = @_;
+	return 'SELECT jsonb_array_length((pappus.admin_device_list('
+	    . "$me, jsonb_build_object($filter), 10, t.id('dev', $cursor)))"
+	    . ".body -> 'items') = $want";
+}
+
+sub certificates {
+	my ($filter, $cursor, $want) = @_;
+	return 'SELECT jsonb_array_length((pappus.admin_certificate_list('
+	    . "$me, jsonb_build_object($filter), 10, $cursor))"
+	    . ".body -> 'items') = $want";
+}
+
 my %call = (
 	enroll => sub {
 		$next += 16;
@@ -56,7 +72,12 @@ my %call = (
 	admin_authenticate => "SELECT (pappus.admin_authenticate($me)).outcome = 'ok'",
 	admin_project_create => sub {
 		return "SELECT (pappus.admin_project_create($me, t.id('proj', "
-		    . ++$next . "), 'p')).outcome = 'created'";
+		    . ++$next . "), '{\"name\": \"p\"}')).outcome = 'created'";
+	},
+	admin_project_update => sub {
+		return "SELECT (pappus.admin_project_update($me, t.id('proj', 8),"
+		    . " jsonb_build_object('name', 'p' || " . ++$next
+		    . ", 'device_issuer_id', 200))).outcome = 'ok'";
 	},
 	admin_project_list => "SELECT (pappus.admin_project_list($me, 10,"
 	    . " t.id('proj', 500))).body ->> 'next_cursor' IS NOT NULL",
@@ -65,20 +86,45 @@ my %call = (
 	admin_enrollment_token_regenerate => sub {
 		return 'SELECT (pappus.admin_enrollment_token_regenerate('
 		    . "$me, t.id('proj', 8), t.id('etk', " . ++$next
-		    . "), sha256('x'))).outcome = 'created'";
+		    . "), sha256('x'), '{}')).outcome = 'created'";
 	},
+	admin_enrollment_token_invalidate => 'SELECT'
+	    . " (pappus.admin_enrollment_token_invalidate($me,"
+	    . " t.id('etk', 1900))).outcome = 'ok'",
 	admin_enrollment_token_list => 'SELECT'
 	    . " (pappus.admin_enrollment_token_list($me, t.id('proj', 7), 10,"
 	    . " NULL)).body ->> 'next_cursor' IS NOT NULL",
-	'admin_device_list, all' => "SELECT (pappus.admin_device_list($me, NULL,"
-	    . " 10, t.id('dev', 9000))).body ->> 'next_cursor' IS NOT NULL",
-	'admin_device_list, of a project' => 'SELECT (pappus.admin_device_list('
-	    . "$me, t.id('proj', 7), 10, t.id('dev', 9000))).body ->>"
-	    . " 'next_cursor' IS NOT NULL",
+	'admin_device_list, all' => devices('', 9000, 10),
+	'admin_device_list, of a project' =>
+	    devices("'project_id', t.id('proj', 7)", 9000, 10),
 	# One in 2,000 is of this project: not to be picked out of the others.
-	'admin_device_list, of a small project' => 'SELECT jsonb_array_length('
-	    . "(pappus.admin_device_list($me, t.id('proj', 9), 10, NULL))"
-	    . ".body -> 'items') = 6",
+	'admin_device_list, of a small project' =>
+	    devices("'project_id', t.id('proj', 9)", 0, 6),
+	'admin_device_list, by external_id' =>
+	    devices("'external_id', 'E-9000'", 0, 1),
+	'admin_device_list, by external_id in its project' =>
+	    devices("'external_id', 'E-9000', 'project_id', t.id('proj', 7)", 0, 1),
+	'admin_device_list, by external_id in another project' =>
+	    devices("'external_id', 'E-9000', 'project_id', t.id('proj', 8)", 0, 0),
+	'admin_device_list, by a label that few have' =>
+	    devices("'label', 'L-77'", 9000, 10),
+	'admin_device_list, by a label that very many have' =>
+	    devices("'label', 'pump'", 0, 10),
+	'admin_device_list, by token' =>
+	    devices("'enrollment_token_id', t.id('etk', 7)", 9000, 10),
+	'admin_device_list, by a token that few used' =>
+	    devices("'enrollment_token_id', t.id('etk', 9)", 0, 10),
+	'admin_device_list, by state' => devices("'state', 'denied'", 0, 10),
+	'admin_device_list, by a state that none has' =>
+	    devices("'state', 'revoked'", 0, 0),
+	'admin_device_list, by the usual state' =>
+	    devices("'state', 'active'", 9000, 10),
+	'admin_device_list, by time' => devices("'enrolled_after',"
+	    . " '2026-01-02T00:00:00Z', 'enrolled_before', '2026-01-02T00:05:00Z'",
+	    0, 5),
+	'admin_device_list, of a project by time' => devices("'project_id',"
+	    . " t.id('proj', 6), 'enrolled_after', '2026-01-02T00:00:00Z',"
+	    . " 'state', 'active'", 0, 10),
 	admin_device_get => "SELECT (pappus.admin_device_get($me,"
 	    . " t.id('dev', 9000))).outcome = 'ok'",
 	admin_device_deny => "SELECT (pappus.admin_device_deny($me,"
@@ -87,6 +133,39 @@ my %call = (
 	    . " t.id('dev', 4001), 'x')).outcome = 'ok'",
 	admin_device_allow => "SELECT (pappus.admin_device_allow($me,"
 	    . " t.id('dev', 9001), 'x')).outcome = 'ok'",
+	'admin_device_revoke' => "SELECT (pappus.admin_device_revoke($me,"
+	    . " t.id('dev', 4001), 'x', 1)).outcome = 'ok'",
+	'admin_device_revoke, unknown' => "SELECT (pappus.admin_device_revoke($me,"
+	    . " t.id('dev', 999999), 'x', 1)).outcome = 'ok'",
+	'admin_device_reset' => "SELECT (pappus.admin_device_reset($me,"
+	    . " t.id('dev', 4001), 'x', sha256('d'))).outcome = 'ok'",
+	'admin_certificate_list, all' => certificates('', "'01' || lpad('99', 30, '0')", 10),
+	'admin_certificate_list, of a device' =>
+	    certificates("'device_id', t.id('dev', 9002)", 'NULL', 1),
+	'admin_certificate_list, of one that asked very often' =>
+	    certificates("'device_id', t.id('dev', 4002)",
+	    "'02' || lpad('15985', 30, '0')", 10),
+	'admin_certificate_list, of a project' =>
+	    certificates("'project_id', t.id('proj', 7)",
+	    "'01' || lpad('9000', 30, '0')", 10),
+	'admin_certificate_list, of a project and issuer' =>
+	    certificates("'project_id', t.id('proj', 7), 'issuer_id', '2'",
+	    "'01' || lpad('9000', 30, '0')", 10),
+	'admin_certificate_list, of an issuer' =>
+	    certificates("'issuer_id', '2'", "'01' || lpad('99', 30, '0')", 10),
+	'admin_certificate_list, of an issuer that made few' =>
+	    certificates("'issuer_id', '3'", 'NULL', 7),
+	'admin_certificate_list, by key' => certificates("'spki_sha256',"
+	    . " encode(sha256('k77'), 'hex'), 'project_id', t.id('proj', 78)",
+	    'NULL', 1),
+	admin_certificate_get => "SELECT (pappus.admin_certificate_get($me,"
+	    . " '01' || lpad('99', 30, '0'))).outcome = 'ok'",
+	admin_certificate_revoke => "SELECT (pappus.admin_certificate_revoke($me,"
+	    . " '01' || lpad('5000', 30, '0'), 'x', 1)).outcome = 'ok'",
+	admin_issuer_update => "SELECT (pappus.admin_issuer_update($me, 100,"
+	    . " '{\"state\": \"crl-only\"}')).outcome = 'ok'",
+	device_ca => "SELECT (pappus.device_ca(t.id('dev', 4001), sha256('d'),"
+	    . " ARRAY[2])).outcome = 'ok'",
 	'certificate by its key' => "SELECT count(*) = 1 FROM"
 	    . " audit.certificates WHERE spki_sha256 = sha256('k77')",
 	'certificate by its serial' => "SELECT count(*) = 1 FROM"
@@ -107,7 +186,8 @@ sub all_calls {
 		for (1 .. 6) {
 			my ($output, $plans) =
 			    $planner->run("BEGIN; $sql; ROLLBACK;");
-			my @scan = $plans =~ /((?:Parallel )?Seq Scan on \w+)/g;
+			my @scan = $plans =~ /((?:Parallel )?(?:Seq|Bitmap Heap)
+			    \ Scan\ on\ \w+)/gx;
 			my $used = () = $plans =~ /Index/g;
 			# A page of 10, a batch of 16 and a device's latest 100
 			# certificates have no use for more.
@@ -143,13 +223,23 @@ SELECT t.id('etk', n), t.id('proj', CASE WHEN n % 9 = 7 THEN 7 ELSE n END),
 	sha256('e')
 FROM generate_series(1, 2000) n;
 INSERT INTO pappus.devices (device_id, project_id, enrollment_token_id,
-	token_sha256, external_id)
+	token_sha256, external_id, label, state)
 SELECT t.id('dev', n), t.id('proj', CASE WHEN n % 3 = 0 OR n > 15000 THEN 7
-	ELSE n % 2000 + 1 END), t.id('etk', 7), sha256('d'), 'E-' || n
+	ELSE n % 2000 + 1 END), t.id('etk', CASE WHEN n % 900 = 1 THEN 9 ELSE 7 END),
+	sha256('d'), 'E-' || n, 'L-' || n % 200,
+	CASE WHEN n % 700 = 50 THEN 'denied' ELSE 'active' END
 FROM generate_series(1, 16000) n;
+-- One a minute, with ids as they are.
+INSERT INTO pappus.devices (device_id, project_id, enrollment_token_id,
+	token_sha256, label)
+SELECT left(pappus.id_from('dev_', at), 14) || lpad('7', 16, '7'),
+	t.id('proj', 6), t.id('etk', 8), sha256('d'), 'pump'
+FROM generate_series('2025-12-01 00:00:10+0'::timestamptz, '2026-01-31 00:00+0',
+	'1 minute') at;
 INSERT INTO pappus.certificates (serial, issuer_id, device_id, profile,
 	spki_sha256, not_before, not_after)
-SELECT decode('01' || lpad(n::text, 30, '0'), 'hex'), 2, t.id('dev', n), 'device',
+SELECT decode('01' || lpad(n::text, 30, '0'), 'hex'),
+	CASE WHEN n % 2000 = 5 THEN 3 ELSE 2 END, t.id('dev', n), 'device',
 	sha256(convert_to('k' || n, 'UTF8')), now(), now() + interval '30 years'
 FROM generate_series(1, 14000) n;
 INSERT INTO pappus.revocations (serial, issuer_id, not_after, reason, actor, origin)
@@ -160,12 +250,13 @@ INSERT INTO pappus.certificates (serial, issuer_id, device_id, profile,
 	spki_sha256, not_before, not_after, issued_at)
 SELECT decode('02' || lpad(n::text, 30, '0'), 'hex'), 2,
 	t.id('dev', 4001 + n % 16), 'device', sha256('k'), now(),
-	now() + interval '30 years', now() - interval '1 day'
+	now() + interval '30 years', now() - interval '1 day' - n * interval '1 s'
 FROM generate_series(1, 16000) n;
 INSERT INTO pappus.revocations (serial, issuer_id, not_after, reason, actor, origin)
 SELECT serial, 2, not_after, 4, 'x', 'reissue' FROM pappus.certificates
 WHERE serial >= '\x02';
-UPDATE pappus.devices SET live_since = now() - interval '1 hour'
+UPDATE pappus.devices SET live_since = now() - interval '1 hour',
+	identity_issued_at = now() - interval '1 day'
 WHERE device_id BETWEEN t.id('dev', 4001) AND t.id('dev', 4016);
 END
 all_calls('never analysed');

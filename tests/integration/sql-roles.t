@@ -15,18 +15,27 @@ my @PROGRAM = qw(enroll identity admin crl ocsp setup);
 my %MAY = (
 	version => [@PROGRAM],
 	enroll => ['enroll'],
-	issue => ['identity'], issuers => ['identity'],
+	(map { $_ => ['identity'] } qw(issue issuers device_ca)),
 	(map { ("admin_$_" => ['admin']) } qw(authenticate project_create
-	    project_list project_get enrollment_token_regenerate
+	    project_update project_list project_get
+	    enrollment_token_regenerate enrollment_token_invalidate
 	    enrollment_token_list device_list device_get device_deny
-	    device_allow)),
+	    device_allow device_revoke device_reset certificate_list
+	    certificate_get certificate_revoke issuer_list issuer_update)),
 	(map { ("setup_$_" => ['setup']) } qw(issuer_register issuer_by_ski
-	    admin_token_create certificate_record)),
+	    admin_token_create certificate_record recover_certificates
+	    recover_denials)),
 );
 # Helpers: for the other functions only.
 my %INTERNAL = map { $_ => 1 } qw(json_time json_project json_device
-    json_device_whole json_enrollment_token json_page admin_caller
-    admin_refusal admin_sees admin_record setup_record refuse_change);
+    json_device_whole json_enrollment_token json_page json_detail json_stray
+    json_certificate json_issuer admin_caller admin_refusal admin_sees
+    admin_sees_certificate admin_device_lock admin_record setup_record
+    refuse_change project_has_room project_problem project_with project_save
+    enrollment_token_problem open_certificates device_set_state device_hold
+    device_release device_finish device_filter_problem device_source id_from
+    certificate_filter_problem certificates_by_device certificates_by_serial
+    serial_from days_until);
 
 my $cluster = Pappus::Cluster->new(settings => { fsync => 'off' });
 $cluster->migrate;
@@ -213,15 +222,15 @@ subtest 'a temporary table does not stand in for a real one' => sub {
 	$enroll->value(<<'END');
 CREATE TEMP TABLE enrollment_tokens (enrollment_token_id text,
 	project_id text, token_sha256 bytea, expires_at timestamptz,
-	invalidated_at timestamptz);
-CREATE TEMP TABLE projects (project_id text, state text);
+	invalidated_at timestamptz, max_uses int, allowed_cidrs cidr[]);
+CREATE TEMP TABLE projects (project_id text, state text, device_limit int);
 INSERT INTO enrollment_tokens VALUES ('mine', 'mine', '\x00', 'infinity', NULL);
-INSERT INTO projects VALUES ('mine', 'active');
+INSERT INTO projects VALUES ('mine', 'active', NULL);
 SET search_path = pg_temp, pappus, pg_catalog;
 END
 	is($enroll->value(q{SELECT outcome FROM pappus.enroll('{mine}',
 	    ARRAY['\x00'::bytea], '{dev}', ARRAY['\x00'::bytea], '{NULL}',
-	    '{NULL}', '{NULL}', '{NULL}')}), 'invalid_token',
+	    '{NULL}', '{NULL}', '{NULL}', '{NULL}')}), 'invalid_token',
 	    'a token of the caller\'s own making');
 	$enroll->value('DROP TABLE projects, enrollment_tokens');
 	$db->value("REVOKE TEMPORARY ON DATABASE $cluster->{database} FROM"
