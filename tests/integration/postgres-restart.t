@@ -12,6 +12,8 @@ use Pappus::Workers qw(alive workers);
 my $stack = Pappus::Test->start(workers => 2);
 my @programs = qw(enroll identity admin);
 my $project = $stack->project;
+# Two devices ask all the time.
+$stack->admin('PATCH', "/projects/$project", document => { issue_limit => 1000 });
 my $token = $stack->enrollment_token($project);
 my @devices = map { $stack->enroll($token)->{json}{device_token} } 1 .. 2;
 
