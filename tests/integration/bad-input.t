@@ -31,13 +31,17 @@ my $session = do {
 sub written
 {
 	return $session->value(<<'	SQL');
-		SELECT (SELECT count(*) FROM pappus.projects),
+		SELECT (SELECT md5(string_agg(p::text, '' ORDER BY p))
+			FROM pappus.projects p),
+			(SELECT md5(string_agg(i::text, '' ORDER BY i))
+			FROM pappus.issuers i),
 			(SELECT md5(string_agg(t::text, '' ORDER BY t))
 			FROM pappus.enrollment_tokens t),
 			(SELECT md5(string_agg(d::text, '' ORDER BY d))
 			FROM pappus.devices d),
 			(SELECT count(*) FROM pappus.certificates),
 			(SELECT count(*) FROM pappus.revocations),
+			(SELECT count(*) FROM pappus.unknown_devices),
 			(SELECT count(*) FROM pappus.operator_actions);
 	SQL
 }
@@ -48,7 +52,7 @@ sub all_workers
 }
 my $written = written();
 my $workers = all_workers();
-like($written, qr/^1\|\w{32}\|\w{32}\|4\|1\|10$/, 'what is there at first');
+like($written, qr/^(?:\w{32}\|){4}4\|1\|0\|10$/, 'what is there at first');
 like($workers, qr/^(?:\w+: \d+ \d+ ?){3}$/, 'two workers each');
 
 # Bytes of a request.  A header without a colon is sent as it is.
@@ -100,10 +104,12 @@ my %invalid = ('www-authenticate' =>
 my %at = (
 	'/enroll' => ['POST /enroll', 'Thistle-Device-Enrollment-Token: '],
 	'/identity' => ['GET /identity', 'Authorization: Bearer '],
+	'/ca' => ['GET /ca', 'Authorization: Bearer '],
 	'/admin/v1/projects' => ['GET /admin/v1/projects',
 	    'Authorization: Bearer '],
 );
 my %good = ('/enroll' => $token, '/identity' => $device->{device_token},
+	'/ca' => $device->{device_token},
 	'/admin/v1/projects' => $stack->{admin_token});
 
 for my $path (sort keys %at) {
@@ -111,7 +117,7 @@ for my $path (sort keys %at) {
 	my $good = $good{$path};
 	my $with = sub { request($line, map { "$header$_" } @_) };
 	my @others = map { ["the token of $_", $with->($good{$_}), 401,
-		'invalid-token'] } grep { $_ ne $path } sort keys %good;
+		'invalid-token'] } grep { $good{$_} ne $good } sort keys %good;
 	# nginx itself refuses a second Authorization.
 	table("$path: tokens",
 	    ['no header', request($line), 401, 'unauthenticated'],
@@ -359,6 +365,60 @@ table('addresses',
 	'enrolled_after=%27', 'enrolled_before=1e999', 'label=a&label=a', 'x=1'),
     ['query project_id=%27', request('GET /admin/v1/devices?project_id=%27',
 	"Authorization: Bearer $stack->{admin_token}"), 404, 'not-found'],
+);
+
+# ------------------------------------------------------ operators' documents
+
+# Rows for table: each of the bodies is refused.
+sub documents
+{
+	my ($line, @bodies) = @_;
+	my $name = $line =~ s{/admin/v1}{}r =~ s/_\K\w{26}/ID/gr;
+	return map { ["$name $_", request($line =~ s{ }{ /admin/v1}r,
+	    "Authorization: Bearer $stack->{admin_token}",
+	    'Content-Type: application/json', \$_), 400, 'bad-request'] } @bodies;
+}
+
+my @none = ('', '{', '[]', 'null', '"x"', "\0", '{"x":1}', "{'a':1}");
+my $act = "POST /devices/$device->{device_id}";
+table('documents',
+    documents("PATCH /projects/$project", @none, '{"name":""}', '{"name":null}',
+	'{"name":"a\u0000"}', '{"state":"deleted"}', '{"state":"Active"}',
+	'{"reissue_policy":"never"}', '{"device_limit":0}',
+	'{"device_limit":2147483648}', '{"device_limit":1e3}',
+	'{"device_limit":"1"}', '{"issue_limit":1001}', '{"issue_limit":null}',
+	'{"device_issuer_id":-1}', '{"device_issuer_id":999999999}',
+	'{"project_id":"x"}', '{"name":"a","name":"b"}', '{"device_limit":[1]}'),
+    # An empty body is fine there.
+    documents("POST /projects/$project/enrollment-tokens", grep({ $_ ne '' }
+	@none), '{"expires_in":59}', '{"max_uses":0}', '{"max_uses":null}',
+	'{"grace":-1}', '{"grace":604801}', '{"allowed_cidrs":[]}',
+	'{"allowed_cidrs":"10.0.0.0/8"}', '{"allowed_cidrs":["10.0.0.0/33"]}',
+	'{"allowed_cidrs":["10.0.0.1/8"]}', '{"allowed_cidrs":["x\u0000"]}',
+	'{"allowed_cidrs":[["10.0.0.0/8"]]}'),
+    documents("$act/revoke", @none, '{}', '{"reason":""}', '{"reason":1}',
+	'{"reason":"x","reason_code":-1}', '{"reason":"x","reason_code":11}',
+	'{"reason":"x","reason_code":6}', '{"reason":"x","reason_code":"1"}',
+	'{"reason":"x","reason_code":null}', '{"reason":"x","reason_code":1.5}'),
+    documents("$act/reset", @none, '{}', '{"reason":""}',
+	'{"reason":"x","reason_code":1}', '{"reason":"x","device_token":"dt_"}'),
+    documents('POST /certificates/01/revoke', @none, '{}',
+	'{"reason":"x","reason_code":7}', '{"reason":"x","reason_code":8}'),
+    documents('POST /certificates/8' . '0' x 39 . '/revoke', '{"reason":"x"}'),
+    documents('PATCH /issuers/1', @none, '{}', '{"state":""}',
+	'{"state":"open"}', '{"state":null}', '{"name":"x"}'),
+);
+table('ids and serials in paths',
+    (map { ["$$_[0] $$_[1]", request("$$_[0] /admin/v1$$_[1]",
+	"Authorization: Bearer $stack->{admin_token}",
+	'Content-Type: application/json', \'{"reason":"x"}'), 404, 'not-found'] }
+	(map { ['POST', "/devices/$_/revoke"], ['POST', "/devices/$_/reset"] }
+	    'x', uc $device->{device_id}, $project, '%01'),
+	(map { ['DELETE', "/enrollment-tokens/$_"] } 'x', $project, 'etk_', '%ff'),
+	(map { ['GET', "/certificates/$_"], ['POST', "/certificates/$_/revoke"] }
+	    '0', '001', 'AB', '0x', 'xy', '01' x 21, '%27'),
+	(map { ['PATCH', "/issuers/$_"] } 'x', '-1', '1.0', '1e1', '9' x 10,
+	    '%201')),
 );
 
 # --------------------------------------- a web server that is broken, or an ass
