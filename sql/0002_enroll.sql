@@ -224,7 +224,14 @@ BEGIN
 			ON CONFLICT (project_id, external_id)
 				WHERE external_id IS NOT NULL DO NOTHING;
 			CONTINUE WHEN NOT FOUND;
-			made := made || new_device_ids[i];
+			IF deadlines[i] <= clock_timestamp() THEN
+				-- It has waited for its key.
+				outcomes[i] := 'late';
+				DELETE FROM pappus.devices d
+				WHERE d.device_id = new_device_ids[i];
+				CONTINUE;
+			END IF;
+			outcomes[i] := 'enrolled';
 			UPDATE pappus.enrollment_tokens t
 			SET uses = t.uses + 1
 			WHERE t.enrollment_token_id = token_ids[i]
@@ -263,6 +270,11 @@ BEGIN
 			CONTINUE WHEN outcomes[i] IS NOT NULL;
 			IF new_device_ids[i] = ANY (made) THEN
 				outcomes[i] := 'enrolled';
+				IF deadlines[i] <= clock_timestamp() THEN
+					outcomes[i] := 'late';
+					DELETE FROM pappus.devices d
+					WHERE d.device_id = new_device_ids[i];
+				END IF;
 				CONTINUE;
 			END IF;
 			SELECT d.device_id, d.state, d.enrolled_at,
