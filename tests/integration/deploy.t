@@ -1,0 +1,450 @@
+# SPDX-License-Identifier: ISC
+# docs/deploy.md, done as it stands there: what `make install DESTDIR=…` makes is
+# put in place, and every shell block and file of the document is carried out in
+# namespaces of its own (mounts, network, processes), where root may do what it
+# says to /etc, /usr/local and /var without touching this machine.  systemctl
+# is played by a script that starts what the document's unit says.
+use strict;
+use warnings;
+use Test::More;
+use Cwd qw(abs_path);
+use File::Temp qw(tempdir);
+use IPC::Open2;
+use Pappus::Test qw(slurp spew);
+
+my $build = abs_path($ENV{PAPPUS_BUILDDIR});
+my $source = $INC{'Pappus/Test.pm'} =~ s{tests/lib/Pappus/Test\.pm\z}{}r;
+my $document = slurp("${source}docs/deploy.md");
+my $tmp = tempdir('/tmp/pappus-deploy.XXXXXX', CLEANUP => 1);
+my $PASSPHRASE = 'four words for ceremonies';
+
+# ------------------------------------------------------------ what is installed
+
+# A file's path below DESTDIR => its mode.
+sub installed
+{
+	my ($dest) = @_;
+	my (undef, $out) = Pappus::Test::run_command('', 'find', $dest, '-not',
+	    '-type', 'd', '-printf', '%P %m\n');
+	return { map { split / / } split /\n/, $out };
+}
+
+subtest 'make install' => sub {
+	my ($status, undef, $err) = Pappus::Test::run_command('', 'make', '-s', '-C',
+	    $build, 'install', "DESTDIR=$tmp/dest");
+	is($status, 0, 'into a DESTDIR') or diag($err);
+	my ($prefix) = slurp("$build/Makefile") =~ /^prefix = (.*)$/m;
+	is($prefix, '/usr/local', 'below the prefix that the document assumes');
+	my $got = installed("$tmp/dest$prefix");
+	my %want = map { $_ => 755 } qw(bin/pappus bin/pappus-ca),
+	    map { "libexec/pappus/$_" } qw(enroll identity admin);
+	my @data = (
+		(map { "share/pappus/sql/$_" =~ s{\Q${source}sql/\E}{}r }
+			glob "${source}sql/*.sql"),
+		(map { "share/pappus/nginx/$_" =~ s{\Q${source}nginx/\E}{}r }
+			glob "${source}nginx/*.conf ${source}nginx/*.in"),
+		(map { m{docs/(.*\.([18]))\z}; "share/man/man$2/$1" }
+			glob "${source}docs/*.[18]"),
+		(map { "share/doc/pappus/$_" =~ s{\Q${source}docs/\E}{}r }
+			glob "${source}docs/*.md ${source}docs/*.svg"));
+	$want{$_} = 644 for @data;
+	is_deeply($got, \%want, 'these files with these modes, and no others');
+	is((stat "$tmp/dest$prefix/$_")[2] & 07777, 0755, "$_ is open to all")
+	    for qw(bin libexec/pappus share/pappus/sql share/pappus/nginx);
+	my ($table) = $document =~ /^\| where \(below `\/usr\/local`\).*?\n\n/ms;
+	for (qw(bin/pappus bin/pappus-ca libexec/pappus/enroll share/pappus/sql
+		share/pappus/nginx)) {
+		like($&, qr/`\Q$_\E`/, "the document names $_");
+	}
+};
+
+# ------------------------------------------------------------- the document
+
+# Its parts in order: {section, kind => sh|ini|…, text, before => the paragraph}.
+sub parts
+{
+	my @parts;
+	my $section = 0;
+	my $before = '';
+	while ($document =~ /^## (\d+)\.|^```(\w*)\n(.*?)^```$|^([^\n]+)$/msg) {
+		$section = $1 if defined $1;
+		$before = $4 if defined $4;
+		push @parts, { section => $section, kind => $2, text => $3,
+			before => $before } if defined $3;
+	}
+	return @parts;
+}
+
+my @parts = parts();
+my ($unit) = map { $_->{text} } grep { $_->{kind} eq 'ini' } @parts;
+my $root = $> == 0;
+my $namespaces = $root && system('unshare --mount --net --pid --fork '
+    . '--mount-proc sh -c "mount -t tmpfs t /mnt && ip link set lo up && '
+    . 'mkdir /mnt/u /mnt/w && mount -t overlay o '
+    . '-o lowerdir=/etc,upperdir=/mnt/u,workdir=/mnt/w /etc" >/dev/null 2>&1')
+    == 0;
+
+subtest 'the unit' => sub {
+	plan skip_all => 'systemd-analyze is not here'
+	    if system('command -v systemd-analyze >/dev/null') != 0;
+	ok($unit, 'is in the document') or return;
+	mkdir "$tmp/units";
+	spew("$tmp/units/pappus\@enroll.service",
+	    $unit =~ s{/usr/local/libexec}{$tmp/dest/usr/local/libexec}gr);
+	my ($status, $out, $err) = Pappus::Test::run_command('', 'systemd-analyze',
+	    'verify', '--man=no', "$tmp/units/pappus\@enroll.service");
+	my @about = grep { /pappus/ } split /\n/, "$out$err";
+	is_deeply([$status, @about], [0], 'systemd has nothing against it');
+	my (undef, $said) = Pappus::Test::run_command('', 'systemd-analyze',
+	    'security', '--offline=true', "$tmp/units/pappus\@enroll.service");
+	my ($exposure) = $said =~ /exposure level[^\d]*([\d.]+)/;
+	cmp_ok($exposure // 10, '<', 3, 'and calls it well shut in')
+	    or diag($said);
+};
+
+# ------------------------------------------------------------- its execution
+
+# What the namespaces start with: private copies of what the document changes,
+# Debian's packages as freshly installed, names that DNS would know.
+my $PRELUDE = <<'SH';
+set -eu
+tmp=$1
+mount --make-rprivate /
+mount -t tmpfs -o mode=0755 tmpfs /mnt
+for name in etc usr/local var root media; do
+	mkdir -p "/mnt/$name/upper" "/mnt/$name/work"
+	mount -t overlay overlay -o \
+	    "lowerdir=/$name,upperdir=/mnt/$name/upper,workdir=/mnt/$name/work" "/$name"
+done
+mount -t tmpfs -o mode=0755 tmpfs /run
+ip link set lo up
+cp -r "$tmp/dest/." /
+cp -p "$tmp/systemctl" "$tmp/journalctl" /usr/local/bin/
+mkdir -p /media/stick /run/lock /run/postgresql /run/mosquitto /mnt/offline
+mkdir -m 1777 /mnt/tmp
+chown postgres:postgres /run/postgresql
+chown mosquitto:mosquitto /run/mosquitto
+echo '127.0.0.1 localhost pki.example.com pappus.example.com mqtt.example.com' >/etc/hosts
+rm -rf /etc/postgresql/15 /var/lib/postgresql/15 /var/log/nginx /var/log/mosquitto
+mkdir -p /var/log/nginx
+install -d -o mosquitto /var/log/mosquitto
+pg_createcluster 15 main -- -N >/dev/null
+echo "listen_addresses = ''" >>/etc/postgresql/15/main/postgresql.conf
+pg_ctlcluster 15 main start
+rm -f /etc/nginx/sites-enabled/* /etc/mosquitto/conf.d/*.conf
+nginx
+SH
+
+# Of systemctl what the document uses.  Of a unit what starts and reloads it.
+my $SYSTEMCTL = <<'PERL';
+#!/usr/bin/perl
+use strict;
+use warnings;
+
+sub unit
+{
+	my ($name) = @_;
+	my ($instance) = $name =~ /^pappus@(\w+)(?:\.service)?\z/ or return;
+	open my $file, '<', '/etc/systemd/system/pappus@.service' or die "no unit: $!";
+	my $text = do { local $/; <$file> };
+	$text =~ s/\\\n\s*/ /g;
+	$text =~ s/%i/$instance/g;
+	my %unit = (instance => $instance);
+	push @{$unit{$1}}, $2 while $text =~ /^(\w+)=(.*)$/mg;
+	return \%unit;
+}
+
+sub pid_file { return "/run/unit-$_[0]{instance}.pid" }
+
+sub main_pid
+{
+	open my $file, '<', pid_file($_[0]) or return;
+	my $pid = <$file>;
+	chomp $pid;
+	return kill(0, $pid) ? $pid : undef;
+}
+
+sub environment
+{
+	my ($unit) = @_;
+	my @words = map { /^"(.*)"\z/ ? $1 : $_ } @{$unit->{Environment} // []};
+	for (@{$unit->{EnvironmentFile} // []}) {
+		my ($may_lack, $path) = /^(-?)(.*)/;
+		open my $file, '<', $path or $may_lack ? next : die "$path: $!";
+		push @words, map { s/\s+\z//r } grep { /^\w+=/ } <$file>;
+	}
+	return @words;
+}
+
+# What the unit takes from a process, as far as it can be done without systemd.
+sub shut_in
+{
+	my ($unit) = @_;
+	my @command = ('setpriv');
+	push @command, '--no-new-privs'
+	    if ($unit->{NoNewPrivileges}[0] // '') eq 'yes';
+	push @command, '--bounding-set', join ',', '-all', map { s/^CAP_/+/r =~ tr/A-Z/a-z/r }
+	    split ' ', $unit->{CapabilityBoundingSet}[0] if $unit->{CapabilityBoundingSet};
+	return (@command, '--');
+}
+
+sub start
+{
+	my ($unit) = @_;
+	return if main_pid($unit);
+	mkdir "/run/$_", 0755 for @{$unit->{RuntimeDirectory} // []};
+	%ENV = (PATH => '/usr/local/bin:/usr/bin:/bin',
+		map { split /=/, $_, 2 } environment($unit));
+	for (@{$unit->{ExecStartPre} // []}) {
+		system(shut_in($unit), split ' ') == 0
+		    or die "ExecStartPre failed: $_\n";
+	}
+	my $pid = fork // die;
+	if ($pid == 0) {
+		chdir '/';
+		umask oct $unit->{UMask}[0] // '022';
+		open STDIN, '<', '/dev/null';
+		open STDOUT, '>>', "/var/log/unit-$unit->{instance}.log";
+		open STDERR, '>&STDOUT';
+		setpgrp;
+		exec shut_in($unit), split ' ', $unit->{ExecStart}[0];
+		die "exec: $!";
+	}
+	open my $file, '>', pid_file($unit) or die;
+	print $file "$pid\n";
+	close $file;
+	for (1 .. 200) {
+		return if -S "/run/pappus/$unit->{instance}.sock";
+		select undef, undef, undef, 0.05;
+	}
+	die "$unit->{instance} does not start\n";
+}
+
+sub stop
+{
+	my ($unit) = @_;
+	my $pid = main_pid($unit) // return;
+	kill 'TERM', $pid;
+	for (1 .. 400) {
+		return unlink pid_file($unit) if !kill 0, $pid;
+		waitpid $pid, 1;
+		select undef, undef, undef, 0.05;
+	}
+	die "$unit->{instance} doesn't stop\n";
+}
+
+sub reload
+{
+	my ($unit) = @_;
+	my $pid = main_pid($unit) // die "$unit->{instance} does not run\n";
+	my $command = $unit->{ExecReload}[0] =~ s/^\+//r =~ s/\$MAINPID/$pid/r;
+	system($command) == 0 or die "$command failed\n";
+}
+
+sub mosquitto
+{
+	system "start-stop-daemon --stop --oknodo --retry TERM/5 --exec /usr/sbin/mosquitto";
+	system('mosquitto', '-d', '-c', '/etc/mosquitto/mosquitto.conf') == 0 or die;
+}
+
+my ($verb, @names) = grep { $_ ne '--now' } @ARGV;
+my %others = (
+	'reload postgresql' => sub { system('pg_ctlcluster 15 main reload') == 0 or die },
+	'restart postgresql' => sub { system('pg_ctlcluster 15 main restart') == 0 or die },
+	'reload nginx' => sub { system('nginx -s reload') == 0 or die },
+	'restart mosquitto' => \&mosquitto);
+my %verbs = (enable => \&start, start => \&start, stop => \&stop,
+	disable => \&stop, reload => \&reload,
+	restart => sub { stop(@_); start(@_) });
+exit 0 if $verb eq 'daemon-reload';
+for (@names) {
+	my $unit = unit($_);
+	my $act = $unit ? $verbs{$verb} : $others{"$verb $_"};
+	$act or die "systemctl $verb $_ is not played here\n";
+	$act->($unit);
+}
+PERL
+
+SKIP: {
+	skip 'the document itself: only root may', 1 if !$root;
+	skip 'the document itself: no namespaces with overlays here', 1
+	    if !$namespaces;
+	subtest 'the document, from users to backing out' => \&document;
+}
+
+# One shell inside the namespaces, which is given one script after another.
+my ($shell, $in, $out);
+
+# within SCRIPT: (status, what it said).
+sub within
+{
+	my ($script, %option) = @_;
+	spew("$tmp/step", $script);
+	my $run = $option{terminal} ? "script -qec 'bash -eu $tmp/step' /dev/null"
+	    : "bash -eu $tmp/step </dev/null";
+	print $in "(cd " . ($option{cwd} // '/') . " && $run) 2>&1;"
+	    . " echo \"<status \$?>\"\n";
+	my ($said, $status) = ('');
+	until (defined $status) {
+		sysread $out, $said, 65536, length $said or return (-1, $said);
+		$status = $1 if $said =~ s/<status (\d+)>\r?\n\z//;
+		# Echo is off once the prompt stands there.
+		syswrite $in, "$PASSPHRASE\n"
+		    if $option{terminal} && $said =~ /: \z/;
+	}
+	return ($status, $said);
+}
+
+sub ok_within
+{
+	my ($name, $script, %option) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my ($status, $said) = within($script, %option);
+	is($status, 0, $name) or diag($said);
+	return $said;
+}
+
+# The blocks of one kind in a section, in order.
+sub blocks
+{
+	my ($section, $kind) = @_;
+	return map { $_->{text} }
+	    grep { $_->{section} == $section && $_->{kind} eq ($kind // 'sh') } @parts;
+}
+
+sub document
+{
+	spew("$tmp/$$_[0]", $$_[1]), chmod 0755, "$tmp/$$_[0]" for
+	    ['systemctl', $SYSTEMCTL], ['journalctl', "#!/bin/sh\n"],
+	    ['prelude', $PRELUDE];
+	$shell = open2($out, $in, 'unshare', '--mount', '--net', '--pid', '--fork',
+	    '--kill-child', '--mount-proc', '--', 'env', '-i', 'HOME=/root',
+	    'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+	    'LC_ALL=C.UTF-8', 'TMPDIR=/mnt/tmp', 'bash');
+	my ($status, $said) = within("exec bash $tmp/prelude $tmp");
+	if (!is($status, 0, 'a machine of its own')) {
+		diag($said);
+		return;
+	}
+	ok_within("§2 block $_", (blocks(2))[$_]) for 0 .. blocks(2) - 1;
+	my @said = map { ok_within("§3 block $_", (blocks(3))[$_]) }
+	    0 .. blocks(3) - 1;
+	like($said[-1], qr/^pappus_enroll\|\d+\npappus_identity\|\d+\npappus_admin\|\d+$/,
+	    'each arrives as its role');
+	ceremony();
+	programs();
+	device();
+	afterwards();
+	close $in;
+	waitpid $shell, 0;
+}
+
+# §4: what is done offline is done in a folder of its own.
+sub ceremony
+{
+	my $n = 0;
+	for my $part (grep { $_->{section} == 4 && $_->{kind} eq 'sh' } @parts) {
+		my $offline = $part->{before} =~ /^\*\*Offline|then:$/;
+		within('cp /media/stick/*.csr .', cwd => '/mnt/offline') if $offline;
+		ok_within('§4 block ' . $n++ . ($offline ? ', offline' : ''),
+		    $part->{text}, cwd => $offline ? '/mnt/offline' : '/',
+		    terminal => $offline);
+	}
+	my ($table) = $document =~ /^What lies where now:\n\n(.*?)\n\n/ms;
+	for (grep { m{^\| `/} } split /\n/, $table) {
+		my ($file, $owner, $mode) = /^\| `(.*?)` \| (\S+).*? \| 0(\d+)/;
+		is(ok_within($file, "stat -c '%U %a' $file"), "$owner $mode\n",
+		    'lies there, with owner and mode');
+	}
+	like(ok_within('the root key', 'head -1 /mnt/offline/root/root.key'),
+	    qr/ENCRYPTED/, 'is encrypted');
+	ok_within("$_\'s certificate verifies", "openssl verify -x509_strict "
+	    . "-CAfile /var/lib/pappus/root.crt -untrusted "
+	    . "/var/lib/pappus/server.crt $_")
+	    for '/etc/nginx/pappus-server.crt', '/etc/mosquitto/certs/pappus.crt';
+}
+
+# A file of the document, which names its path just before.
+sub write_file
+{
+	my ($path, $text) = @_;
+	ok_within($path, "mkdir -p \$(dirname $path)\ncat >$path <<'FILE'\n${text}FILE\n");
+}
+
+# §5 to §7.
+sub programs
+{
+	write_file('/etc/systemd/system/pappus@.service', $unit);
+	ok_within("§5 block $_", (blocks(5))[$_]) for 0 .. blocks(5) - 1;
+	for my $name (qw(enroll identity admin)) {
+		is(ok_within("$name\'s socket",
+			"stat -c '%U %G %a' /run/pappus/$name.sock"),
+		    "pappus-$name www-data 660\n", 'is its own, and nginx\'s group\'s');
+		is(ok_within("$name\'s workers",
+			"ps -C $name -o user:20=,comm= | sort | uniq -c"),
+		    "      2 pappus-$name" . ' ' x (21 - length "pappus-$name")
+		    . "$name\n", 'two, as its user');
+	}
+	like(ok_within('multiwatch', 'grep -h CapBnd $(pgrep multiwatch | '
+		. 'sed "s|.*|/proc/&/status|")'), qr/^(?:CapBnd:\t0+c1\n){3}\z/,
+	    'has the rights that the unit leaves it');
+	ok_within("§6 block $_", (blocks(6))[$_]) for 0 .. blocks(6) - 1;
+	my ($conf) = grep { /^listener/ } blocks(7, '');
+	write_file('/etc/mosquitto/conf.d/pappus.conf', $conf);
+	ok_within("§7 block $_", (blocks(7))[$_]) for 0 .. blocks(7) - 1;
+}
+
+# §8 as one script, since what its blocks set goes on to the next.
+sub device
+{
+	my $said = ok_within('§8', 'set -o pipefail; ' . join "\n", blocks(8));
+	like($said, qr/^published$/m, 'a device has published');
+	like($said, qr/device\.crt: OK$/m, 'its certificate verifies');
+	like($said, qr/^nextUpdate=/m, 'the CRL of the root is where it should be');
+	like($said, qr/dev_[0-9a-z]{26}/, 'an auditor sees what was issued');
+	my ($status, $leaks) = within(
+	    "grep -rlaE '[ade]t_[0-9a-z]{64}|PRIVATE KEY' /var/log /run");
+	is_deeply([$status, $leaks], [1, ''], 'no log holds a token or key');
+	is(ok_within('the admin token', 'stat -c "%U %a" /root/admin-token'),
+	    "root 600\n", 'is root\'s alone');
+}
+
+# /run is empty then, and nginx may be the first to start.
+sub reboot
+{
+	ok_within('a boot', 'systemctl stop pappus@enroll pappus@identity '
+	    . 'pappus@admin; nginx -s stop; rm -rf /run/pappus; '
+	    . 'systemd-tmpfiles --create pappus.conf; sleep 0.5; nginx');
+	ok_within('then the programs',
+	    'systemctl start pappus@enroll pappus@identity pappus@admin');
+}
+
+# §10 and §11.
+sub afterwards
+{
+	my $workers = 'sleep 1; ps -C enroll,identity,admin -o pid= | sort';
+	reboot();
+	my $before = ok_within('workers', $workers);
+	for (blocks(10)) {
+		s/^make && make install\n//m or fail('§10 builds and installs');
+		ok_within('§10', $_);
+	}
+	my $after = ok_within('workers', $workers);
+	is(scalar(() = $after =~ /\d+/g), 6, 'are all there');
+	is_deeply([grep { $after =~ /\b$_\b/ } $before =~ /\d+/g], [],
+	    'and all new');
+	like(ok_within('a request', 'curl -sS --cacert '
+		. '/var/lib/pappus/public/ca/root.pem https://localhost:8443/enroll '
+		. '-X POST'), qr/urn:pappus:problem:unauthenticated/, 'is answered');
+	ok_within("§11 block $_", (blocks(11))[$_]) for 0 .. blocks(11) - 1;
+	my ($status) = within('ps -C enroll,identity,admin,multiwatch');
+	is($status, 1, 'no program runs');
+	($status) = within('for i in $(seq 50); do curl -sk https://localhost:8443/ '
+	    . '|| exit $?; sleep 0.1; done');
+	is($status, 7, 'nginx listens for them no longer');
+	like(ok_within('the database', 'runuser -u postgres -- psql -XAtd pappus '
+		. '-c "SELECT count(*) FROM pappus.certificates"'), qr/^3$/,
+	    'is as it was');
+}
+
+done_testing;
