@@ -329,6 +329,8 @@ execute(struct db *db, enum statement statement, const char *const *params,
 	enum db_result result;
 	PGresult *res;
 
+	/* Whatever came before, from this connection or an earlier one. */
+	db->warned = false;
 	if (!PQsendQueryPrepared(db->conn, statement_name(statement),
 		statement_params(statement), params, NULL, NULL, 0)) {
 		err_set_pq(err, ERR_UNAVAILABLE, "cannot send",
