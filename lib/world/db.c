@@ -305,29 +305,24 @@ judge(struct db *db, const PGresult *res, struct err *err)
 	return DB_UNKNOWN;
 }
 
-static enum db_result
+/* Whatever happens here, nothing of the statement itself has been sent. */
+static bool
 prepare(
     struct db *db, enum statement statement, int64_t deadline, struct err *err)
 {
-	enum db_result result;
-	PGresult *res;
+	PGresult *res = NULL;
 
-	if (!PQsendPrepare(db->conn, statement_name(statement),
-		statement_sql(statement), statement_params(statement), NULL)) {
-		err_set_pq(err, ERR_UNAVAILABLE, "cannot send",
-		    PQerrorMessage(db->conn));
-		disconnect(db);
-		return DB_DOWN;
-	}
-	res = collect(db->conn, deadline);
-	result = judge(db, res, err);
+	if (PQsendPrepare(db->conn, statement_name(statement),
+		statement_sql(statement), statement_params(statement), NULL))
+		res = collect(db->conn, deadline);
+	db->prepared[statement] = PQresultStatus(res) == PGRES_COMMAND_OK;
 	PQclear(res);
-	/* Nothing of the statement itself has been sent yet. */
-	if (result == DB_OK)
-		db->prepared[statement] = true;
-	else
-		disconnect(db);
-	return result == DB_UNKNOWN ? DB_DOWN : result;
+	if (db->prepared[statement])
+		return true;
+	err_set_pq(
+	    err, ERR_UNAVAILABLE, "cannot prepare", PQerrorMessage(db->conn));
+	disconnect(db);
+	return false;
 }
 
 /* Send a prepared statement and say what became of it. */
@@ -338,6 +333,8 @@ execute(struct db *db, enum statement statement, const char *const *params,
 	enum db_result result;
 	PGresult *res;
 
+	/* Whatever came before, from this connection or an earlier one. */
+	db->warned = false;
 	if (!PQsendQueryPrepared(db->conn, statement_name(statement),
 		statement_params(statement), params, NULL, NULL, 0)) {
 		err_set_pq(err, ERR_UNAVAILABLE, "cannot send",
@@ -359,17 +356,12 @@ db_call(struct db *db, enum statement statement, const char *const *params,
     int64_t send_by, int64_t patience_us, struct db_rows **rows,
     struct err *err)
 {
-	enum db_result result = DB_OK;
+	enum db_result result;
 
 	*rows = NULL;
-	if (!ensure(db, send_by, err))
+	if (!ensure(db, send_by, err) ||
+	    (!db->prepared[statement] && !prepare(db, statement, send_by, err)))
 		return DB_DOWN;
-	/* A server that is ended warns of that, which says nothing of this. */
-	db->warned = false;
-	if (!db->prepared[statement])
-		result = prepare(db, statement, send_by, err);
-	if (result != DB_OK)
-		return result;
 	if (clock_mono_us() >= send_by) {
 		err_set(err, ERR_UNAVAILABLE, "too late to be sent");
 		return DB_DOWN;

@@ -23,6 +23,10 @@ use POSIX qw(_exit);
 use Socket;
 use Pappus::Test qw(slurp spew);
 
+# NoticeResponse (§55.7): fields with their types, each ended by a zero byte.
+my $notice = "SWARNING\0VWARNING\0C57P01\0Mimmediate shutdown\0\0";
+my $WARNING = pack 'a N a*', 'N', 4 + length $notice, $notice;
+
 my @running;
 
 sub start
@@ -89,7 +93,8 @@ sub hold { return shift->command('hold', @_) }
 sub release { return shift->command('release', @_) }
 
 # next STATEMENT => ACTION, for the next call of it:
-#   refuse   nothing of it is forwarded, and the connection is closed
+#   warn     nothing of it is forwarded, the connection is closed with the
+#            WARNING that an immediate shutdown sends
 #   half     half of it is forwarded, then the connection is closed
 #   swallow  it is forwarded and answered, the answer is lost, then likewise
 #   mute     it is forwarded, the answer is lost, the connection stays
@@ -293,7 +298,10 @@ sub dispatch
 	my $action = delete $state->{next}{$call->{statement}} // 'pass';
 	return push @{$c->{held}}, $bytes
 	    if $action eq 'keep' || $state->{hold}{$call->{statement}};
-	return hang_up($c) if $action eq 'refuse';
+	if ($action eq 'warn') {
+		forward($c, 'client', $WARNING);
+		return hang_up($c);
+	}
 	$c->{lose} = $action if $action =~ /^(?:swallow|mute)$/;
 	$bytes = substr $bytes, 0, length($bytes) / 2 if $action eq 'half';
 	forward($c, 'server', $bytes);
