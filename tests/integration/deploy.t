@@ -202,7 +202,7 @@ sub start
 	my $pid = fork // die;
 	if ($pid == 0) {
 		chdir '/';
-		umask oct $unit->{UMask}[0] // '022';
+		umask oct($unit->{UMask}[0] // '022');
 		open STDIN, '<', '/dev/null';
 		open STDOUT, '>>', "/var/log/unit-$unit->{instance}.log";
 		open STDERR, '>&STDOUT';
