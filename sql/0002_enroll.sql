@@ -194,53 +194,6 @@ BEGIN
 	IF array_position(outcomes, NULL) IS NOT NULL THEN
 		-- May wait for another transaction that inserts the same key;
 		-- ordered, so that two batches can't wait for each other.
-		FOR i IN
-			SELECT r.n
-			FROM unnest(outcomes, projects, external_ids)
-				WITH ORDINALITY AS r (outcome, project_id, external_id, n)
-			WHERE r.outcome IS NULL AND locked IS NOT NULL
-			ORDER BY r.project_id COLLATE "C", r.external_id COLLATE "C",
-				r.n
-		LOOP
-			-- Counted one by one.
-			CONTINUE WHEN EXISTS
-				(SELECT FROM pappus.devices d
-				WHERE d.project_id = projects[i]
-					AND d.external_id = external_ids[i]);
-			outcomes[i] := CASE
-				WHEN EXISTS (SELECT FROM pappus.enrollment_tokens t
-					WHERE t.enrollment_token_id = token_ids[i]
-						AND t.uses >= t.max_uses) THEN 'token_used_up'
-				WHEN NOT pappus.project_has_room(projects[i])
-					THEN 'device_limit'
-				END;
-			CONTINUE WHEN outcomes[i] IS NOT NULL;
-			INSERT INTO pappus.devices (device_id, project_id,
-				enrollment_token_id, token_sha256, label, external_id,
-				enrolled_from, request_id)
-			VALUES (new_device_ids[i], projects[i], token_ids[i],
-				device_token_digests[i], labels[i], external_ids[i],
-				addresses[i], request_ids[i])
-			ON CONFLICT (project_id, external_id)
-				WHERE external_id IS NOT NULL DO NOTHING;
-			CONTINUE WHEN NOT FOUND;
-			IF deadlines[i] <= clock_timestamp() THEN
-				-- It has waited for its key.
-				outcomes[i] := 'late';
-				DELETE FROM pappus.devices d
-				WHERE d.device_id = new_device_ids[i];
-				CONTINUE;
-			END IF;
-			outcomes[i] := 'enrolled';
-			UPDATE pappus.enrollment_tokens t
-			SET uses = t.uses + 1
-			WHERE t.enrollment_token_id = token_ids[i]
-				AND t.max_uses IS NOT NULL;
-			UPDATE pappus.projects p
-			SET device_count = p.device_count + 1
-			WHERE p.project_id = projects[i]
-				AND p.device_count IS NOT NULL;
-		END LOOP;
 		IF locked IS NULL THEN
 			WITH inserted AS
 				(INSERT INTO pappus.devices AS d (device_id, project_id,
@@ -261,6 +214,54 @@ BEGIN
 					WHERE external_id IS NOT NULL DO NOTHING
 				RETURNING d.device_id)
 			SELECT array_agg(inserted.device_id) INTO made FROM inserted;
+		ELSE
+			-- Counted one by one.
+			FOR i IN
+				SELECT r.n
+				FROM unnest(outcomes, projects, external_ids)
+					WITH ORDINALITY AS r (outcome, project_id, external_id, n)
+				WHERE r.outcome IS NULL
+				ORDER BY r.project_id COLLATE "C", r.external_id COLLATE "C",
+					r.n
+			LOOP
+				CONTINUE WHEN EXISTS
+					(SELECT FROM pappus.devices d
+					WHERE d.project_id = projects[i]
+						AND d.external_id = external_ids[i]);
+				outcomes[i] := CASE
+					WHEN EXISTS (SELECT FROM pappus.enrollment_tokens t
+						WHERE t.enrollment_token_id = token_ids[i]
+							AND t.uses >= t.max_uses) THEN 'token_used_up'
+					WHEN NOT pappus.project_has_room(projects[i])
+						THEN 'device_limit'
+					END;
+				CONTINUE WHEN outcomes[i] IS NOT NULL;
+				INSERT INTO pappus.devices (device_id, project_id,
+					enrollment_token_id, token_sha256, label, external_id,
+					enrolled_from, request_id)
+				VALUES (new_device_ids[i], projects[i], token_ids[i],
+					device_token_digests[i], labels[i], external_ids[i],
+					addresses[i], request_ids[i])
+				ON CONFLICT (project_id, external_id)
+					WHERE external_id IS NOT NULL DO NOTHING;
+				CONTINUE WHEN NOT FOUND;
+				IF deadlines[i] <= clock_timestamp() THEN
+					-- It has waited for its key.
+					outcomes[i] := 'late';
+					DELETE FROM pappus.devices d
+					WHERE d.device_id = new_device_ids[i];
+					CONTINUE;
+				END IF;
+				outcomes[i] := 'enrolled';
+				UPDATE pappus.enrollment_tokens t
+				SET uses = t.uses + 1
+				WHERE t.enrollment_token_id = token_ids[i]
+					AND t.max_uses IS NOT NULL;
+				UPDATE pappus.projects p
+				SET device_count = p.device_count + 1
+				WHERE p.project_id = projects[i]
+					AND p.device_count IS NOT NULL;
+			END LOOP;
 		END IF;
 
 		-- The rest is known already, by now at least to an earlier request

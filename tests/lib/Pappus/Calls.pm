@@ -38,14 +38,16 @@ sub enroll {
 	    . ');';
 }
 
-# issue({deadline => SQL}, device…): outcomes.
+# issue({deadline => SQL, serials => [hex…]}, device…): outcomes.  Serials are
+# given out in order, from 1.
 sub issue {
 	my ($option, @device) = @_;
 	my $n = @device;
 	return 'SELECT n, outcome FROM pappus.issue(' . join(', ',
 	    array(map { quoted_id('dev', $_) } @device),
 	    array(map { digest("d$_") } @device),
-	    array(map { sprintf "'\\x01%030x'", ++$serial } @device)
+	    array(map { "'\\x$_'" } @{ $option->{serials}
+		// [map { sprintf '01%030x', ++$serial } @device] })
 	    . '::bytea[]', fill(digest('key'), $n), fill('NULL::inet', $n),
 	    fill('NULL::uuid', $n),
 	    fill('(' . ($option->{deadline} // 'NULL') . ')::timestamptz', $n),
