@@ -8,7 +8,7 @@ use Encode qw(encode_utf8);
 use JSON::PP qw(decode_json encode_json);
 use Test::More;
 use Pappus::Check qw(is_problem forged log_line serial_of);
-use Pappus::Test qw(secret slurp);
+use Pappus::Test qw(slurp);
 
 my $stack = Pappus::Test->start(workers => 1);
 my $json_type = 'Content-Type: application/json';
@@ -30,24 +30,6 @@ sub post
 {
 	my ($path, $document) = @_;
 	return $stack->admin('POST', $path, document => $document);
-}
-
-# One more admin token, made as the first one is: on the server.  What role and
-# project it has is set afterwards, as no command does that yet.
-sub admin_token
-{
-	my ($name, $settings) = @_;
-	my $file = $stack->tmp . "/token-$name";
-	local $ENV{PAPPUS_DATABASE} = 'host=' . $stack->run . '/pg dbname=pappus'
-	    . ' user=pappus_setup passfile=' . $stack->run . '/pgpass';
-	my ($status, $out, $err) = Pappus::Test::run_command('',
-	    "$ENV{PAPPUS_BUILDDIR}/pappus", 'admin-token', 'create', '--role',
-	    'owner', '--name', $name, '--out', $file);
-	die $err if $status != 0;
-	my $token = secret(slurp($file) =~ s/\s+//gr, "token of $name");
-	sql("UPDATE pappus.admin_tokens SET $settings WHERE admin_token_id = '"
-	    . row_of($token) . q{'});
-	return $token;
 }
 
 my $project = $stack->project('routes');
@@ -115,7 +97,7 @@ subtest 'callers' => sub {
 };
 
 subtest 'roles' => sub {
-	my %token = map { $_ => admin_token($_, "role = '$_'") }
+	my %token = map { $_ => $stack->another_admin($_, "role = '$_'") }
 	    qw(auditor operator);
 	for my $route (@routes) {
 		my $name = named(@$route[0, 1]);
@@ -144,7 +126,8 @@ subtest 'roles' => sub {
 };
 
 subtest 'a token for one project' => sub {
-	my $bound = admin_token('bound', "project_id = '$project'");
+	my $bound = $stack->another_admin('bound',
+	    "project_id = '$project'");
 	my $other = $stack->project('other');
 	my $stranger = $stack->enroll($stack->enrollment_token($other))->{json};
 	my @as = (token => $bound);

@@ -6,8 +6,8 @@ use strict;
 use warnings;
 use Test::More;
 use Pappus::Check qw(is_problem forged log_line);
-use Pappus::Test qw(slurp spew wait_until);
-use Pappus::Workers qw(alive children);
+use Pappus::Test qw(slurp wait_until);
+use Pappus::Workers qw(change_nginx);
 
 my $stack = Pappus::Test->start(workers => 1);
 my $project = $stack->project;
@@ -31,21 +31,6 @@ sub ask
 	my %counts;
 	$counts{$_}++ for "$answer->{head}\n$answer->{body}" =~ /HTTP\/1\.1 (\d+)/g;
 	return \%counts;
-}
-
-# Another site file for the running nginx.
-sub reconfigure
-{
-	my ($change) = @_;
-	my $file = $stack->run . '/nginx/site.conf';
-	local $_ = slurp($file);
-	$change->() or die "the site file is another now\n";
-	spew($file, $_);
-	my @old = children($stack->pid('nginx'));
-	kill 'HUP', $stack->pid('nginx');
-	wait_until(10, sub { !grep { alive($_) } @old })
-	    or die "nginx doesn't take its new configuration\n";
-	return;
 }
 
 my @bearer = ('GET /identity', 'Authorization: Bearer '
@@ -96,7 +81,7 @@ subtest 'a body with a wrong token' => sub {
 
 subtest 'above it' => sub {
 	# So that time on a slow machine forgives nothing.
-	reconfigure(sub { s/(zone=pappus_failed:\S+ rate=)\d+r\/s/${1}1r\/m/ });
+	change_nginx($stack, sub { s/(zone=pappus_failed:\S+ rate=)\d+r\/s/${1}1r\/m/ });
 	my $counts = ask($burst + 100, @bearer);
 	is_deeply([sort keys %$counts], [401, 429], 'some are told 429');
 	cmp_ok($counts->{429}, '>=', 99, 'all above the burst');
@@ -136,14 +121,14 @@ subtest 'another address' => sub {
 };
 
 subtest 'when it is over' => sub {
-	reconfigure(sub { s/(zone=pappus_failed:\S+ rate=)1r\/m/$1${rate}r\/s/ });
+	change_nginx($stack, sub { s/(zone=pappus_failed:\S+ rate=)1r\/m/$1${rate}r\/s/ });
 	ok(wait_until(20, sub { $stack->http('GET', '/identity',
 		headers => [$bearer[1]])->{status} == 401 }), '401 again');
 };
 
 subtest 'when failures can\'t be counted' => sub {
 	# Its port is nobody's then.
-	reconfigure(sub {
+	change_nginx($stack, sub {
 		s/^server \{\n\tlisten \S+;\n\tserver_name failed;.*?^\}\n//ms });
 	is_problem('the answer is 401', $stack->http('GET', '/identity',
 		headers => [$bearer[1]]), 401, 'invalid-token',

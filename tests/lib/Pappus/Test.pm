@@ -212,6 +212,25 @@ sub admin
 	    headers => [@headers, @{$option{headers} // []}]);
 }
 
+# One more admin token, made as the first one is: on the server.  What role and
+# project it has, or else SET says, is set in its row, as no command does that
+# yet.
+sub another_admin
+{
+	my ($self, $name, $set) = @_;
+	my $file = "$self->{tmp}/token-$name";
+	local $ENV{PAPPUS_DATABASE} = 'host=' . $self->run . '/pg dbname=pappus'
+	    . ' user=pappus_setup passfile=' . $self->run . '/pgpass';
+	my ($status, $out, $err) = run_command('', "$ENV{PAPPUS_BUILDDIR}/pappus",
+	    'admin-token', 'create', '--role', 'owner', '--name', $name, '--out',
+	    $file);
+	die $err if $status != 0;
+	my $token = secret(slurp($file) =~ s/\s+//gr, "token of $name");
+	$self->psql('postgres', "UPDATE pappus.admin_tokens SET $set"
+	    . " WHERE admin_token_id = 'atk_" . substr($token, 3, 26) . q{'});
+	return $token;
+}
+
 # A new project's id.
 sub project
 {

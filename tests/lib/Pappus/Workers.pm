@@ -6,9 +6,10 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
-use Pappus::Test qw(slurp wait_until);
+use Pappus::Test qw(slurp spew wait_until);
 
-our @EXPORT_OK = qw(children alive multiwatch workers wait_workers status_of);
+our @EXPORT_OK = qw(children alive multiwatch workers wait_workers status_of
+	change_nginx);
 
 # The children of a process that have not ended, by number.
 sub children
@@ -63,6 +64,23 @@ sub wait_workers
 		return @now == $count && !grep { $now{$_} } @old;
 	}) or die "$program doesn't get its $count workers again\n";
 	return @now;
+}
+
+# change_nginx STACK, SUB: the running nginx gets another site file, which SUB
+# has in $_; false when what it was to change isn't there.
+sub change_nginx
+{
+	my ($stack, $change) = @_;
+	my $file = $stack->run . '/nginx/site.conf';
+	local $_ = slurp($file);
+	$change->() or die "the site file is another now\n";
+	spew($file, $_);
+	my $nginx = $stack->pid('nginx');
+	my @old = children($nginx);
+	kill 'HUP', $nginx;
+	wait_until(15, sub { !grep { alive($_) } @old })
+	    or die "nginx doesn't take its new configuration\n";
+	return;
 }
 
 # A field of /proc/PID/status, such as Seccomp.
