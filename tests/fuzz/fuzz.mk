@@ -4,13 +4,20 @@
 #   tests/fuzz/fuzz_token -max_total_time=300 FOUND SRCDIR/tests/fuzz/corpus/token
 FUZZ_LIBS = libpappus.a $(CRYPTO_LIBS) $(JSON_LIBS)
 REPLAY = tests/fuzz/replay.c tests/fuzz/fuzz.h
+# What pappus alone reads.
+FUZZ_DENIALS = tools/recover_read.c tools/recover_read.h
 EXTRA_DIST += tests/fuzz/corpus
 
 check_PROGRAMS += \
+	tests/fuzz/replay_denials \
 	tests/fuzz/replay_form_multipart \
 	tests/fuzz/replay_form_urlencoded \
 	tests/fuzz/replay_json \
 	tests/fuzz/replay_token
+tests_fuzz_replay_denials_SOURCES = $(REPLAY) tests/fuzz/denials.c \
+	$(FUZZ_DENIALS)
+tests_fuzz_replay_denials_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_fuzz_replay_denials_LDADD = $(FUZZ_LIBS)
 tests_fuzz_replay_form_multipart_SOURCES = $(REPLAY) \
 	tests/fuzz/form_multipart.c tests/fuzz/form.h
 tests_fuzz_replay_form_multipart_LDADD = $(FUZZ_LIBS)
@@ -24,11 +31,16 @@ tests_fuzz_replay_token_LDADD = $(FUZZ_LIBS)
 
 if FUZZERS
 noinst_PROGRAMS = \
+	tests/fuzz/fuzz_denials \
 	tests/fuzz/fuzz_form_multipart \
 	tests/fuzz/fuzz_form_urlencoded \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_token
 FUZZ_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_denials_SOURCES = tests/fuzz/denials.c $(FUZZ_DENIALS)
+tests_fuzz_fuzz_denials_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_fuzz_fuzz_denials_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_denials_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_form_multipart_SOURCES = tests/fuzz/form_multipart.c
 tests_fuzz_fuzz_form_multipart_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_form_multipart_LDFLAGS = $(FUZZ_LINK)
