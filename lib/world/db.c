@@ -356,8 +356,6 @@ db_call(struct db *db, enum statement statement, const char *const *params,
     int64_t send_by, int64_t patience_us, struct db_rows **rows,
     struct err *err)
 {
-	enum db_result result;
-
 	*rows = NULL;
 	if (!ensure(db, send_by, err) ||
 	    (!db->prepared[statement] && !prepare(db, statement, send_by, err)))
