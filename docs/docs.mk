@@ -15,4 +15,5 @@ dist_doc_DATA = \
 	docs/deploy.md \
 	docs/errors.md \
 	docs/operations.md \
+	docs/states.md \
 	docs/road.svg
