@@ -410,4 +410,69 @@ subtest 'regenerating' => sub {
 	    . id('proj', 2) . "'"), id('etk', 6), '... one is good');
 };
 
+subtest 'revoking and resetting wait for an issue, and it for them' => sub {
+	my ($worker, $admin) = (role('identity'), role('admin'));
+	my $device = "'" . id('dev', 34) . "'";
+	$admin->value("SET lock_timeout = '${LONG}s'");
+	$worker->value("SET lock_timeout = '${LONG}s'; BEGIN; " . issue(34));
+	$admin->start(admin('device_revoke', $device, "'x'", 1));
+	ok(!$admin->done($SHORT), 'a revocation waits for an issue under way');
+	$worker->value('COMMIT');
+	is(($admin->finish)[0], 'ok', '... is done after it');
+	is(valid(34), 0, '... and takes its certificate too');
+
+	$admin->value('BEGIN; ' . admin('device_reset', $device, "'x'", digest('d34')));
+	$worker->start(issue(34));
+	ok($worker->done($LONG), 'an issue with a dead token waits for nothing');
+	is(($worker->finish)[0], '1|invalid_token', '... and is refused');
+	$admin->value('COMMIT');
+	is($worker->value(issue(34)), '1|issued', 'after the reset it is good');
+
+	$admin->value('BEGIN; ' . admin('device_reset', $device, "'x'", digest('e34')));
+	$worker->start(issue(34));
+	ok(!$worker->done($SHORT), 'an issue with the token before waits');
+	$admin->value('COMMIT');
+	is(($worker->finish)[0], '1|invalid_token', '... and is refused');
+	is(valid(34), 0, 'nothing is valid');
+};
+
+subtest 'a denial and recover at once' => sub {
+	my ($admin, $setup) = (role('admin'), role('setup'));
+	$_->value("SET lock_timeout = '${LONG}s'") for $admin, $setup;
+	my $recover = sub {
+		my ($n) = @_;
+		return sprintf "SELECT pappus.setup_recover_certificates('[{"
+		    . '"serial": "02%02d", "issuer_ski": "02", "device_id": "%s",'
+		    . ' "project_id": "%s", "spki_sha256": "%s", "not_before": 1,'
+		    . " \"not_after\": 3000000000}]')",
+		    $n, id('dev', $n), id('proj', 1), '00' x 32;
+	};
+	$setup->value('BEGIN; ' . $recover->(90));
+	$admin->start(admin('device_deny', "'" . id('dev', 90) . "'", "'x'"));
+	ok(!$admin->done($SHORT), 'a denial of what is unknown waits for recover');
+	$setup->value('COMMIT');
+	is(($admin->finish)[0], 'ok', '... finds the device');
+	is($db->value("SELECT state FROM pappus.devices WHERE device_id = '"
+	    . id('dev', 90) . "'"), 'denied', '... and denies it');
+	is(valid(90), 0, '... with its certificate');
+
+	$admin->value('BEGIN; '
+	    . admin('device_revoke', "'" . id('dev', 91) . "'", "'x'", 1));
+	$setup->start($recover->(91));
+	ok(!$setup->done($SHORT), 'recover waits for a denial under way');
+	$admin->value('COMMIT');
+	$setup->finish;
+	is($db->value("SELECT state FROM pappus.devices WHERE device_id = '"
+	    . id('dev', 91) . "'"), 'revoked', '... and brings it revoked');
+	is(valid(91), 0, '... with its certificate');
+
+	$setup->value('BEGIN; ' . $recover->(92));
+	$admin->start(admin('certificate_revoke', "'0292'", "'x'", 1));
+	ok(!$admin->done($SHORT), 'revoking an unknown serial waits for recover');
+	$setup->value('COMMIT');
+	is(($admin->finish)[0], 'ok', '... finds it');
+	is($db->value("SELECT issuer_id FROM pappus.revocations WHERE serial ="
+	    . " '\\x0292'"), 2, '... with its issuer');
+};
+
 done_testing();
