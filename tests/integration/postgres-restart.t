@@ -124,7 +124,8 @@ subtest 'workers that start while it is down' => sub {
 	stop_postgres('fast');
 	for my $program (@programs) {
 		$stack->stack('restart', $program);
-		is(() = workers($stack, $program), 2, "$program starts");
+		ok(wait_until(10, sub { 2 == (() = workers($stack, $program)) }),
+		    "$program starts");
 	}
 	my $before = pids();
 	for my $round (1 .. 3) {
