@@ -21,10 +21,10 @@ respond_failure(struct call *call, const struct err *err)
 
 /* The chain that a device presents, and what it verifies brokers with. */
 static void
-add_bundles(struct buf *body, const struct issuer_list *issuers,
-    const struct issuer *issuer)
+add_bundles(
+    struct buf *body, const struct issuer_list *issuers, const char *chain)
 {
-	json_str(body, "ca_chain_pem", issuer_chain_pem(issuer));
+	json_str(body, "ca_chain_pem", chain);
 	json_str(body, "mqtt_server_ca_pem", issuer_list_roots_pem(issuers));
 }
 
@@ -63,7 +63,7 @@ respond_identity(struct call *call, const struct issuer_list *issuers,
 	json_str(&call->rs->body, "device_certificate_pem", buf_str(&cert));
 	json_str(&call->rs->body, "device_private_key_pem", buf_str(&pem));
 	json_str(&call->rs->body, "device_id", i->token.name);
-	add_bundles(&call->rs->body, issuers, issuer);
+	add_bundles(&call->rs->body, issuers, issuer_chain_pem(issuer));
 	json_end(&call->rs->body);
 out:
 	buf_free(&cert);
@@ -153,15 +153,15 @@ void
 respond_bundles(
     struct call *call, const struct issuer_list *issuers, int issuer_id)
 {
-	const struct issuer *issuer = issuer_list_find(issuers, issuer_id);
+	const char *chain = issuer_list_chain_pem(issuers, issuer_id);
 
-	if (issuer == NULL) {
-		respond_no_issuer(call, "the device's sub-CA is not at hand");
+	if (chain == NULL) {
+		respond_no_issuer(call, "the device's sub-CA is not known yet");
 		return;
 	}
 	call->rs->status = 200;
 	call->rs->outcome = "ok";
 	json_begin(&call->rs->body);
-	add_bundles(&call->rs->body, issuers, issuer);
+	add_bundles(&call->rs->body, issuers, chain);
 	json_end(&call->rs->body);
 }

@@ -12,8 +12,9 @@
 
 enum {
 	BACKOFF_MIN_US = 50 * 1000,
-	BACKOFF_MAX_US = 1000 * 1000,
-	CONNECT_MAX_US = 3 * 1000 * 1000
+	BACKOFF_MAX_US = 800 * 1000,
+	CONNECT_MAX_US = 3 * 1000 * 1000,
+	CLOCK_US = 10 * 1000 * 1000 /* how long the server's time is kept */
 };
 
 struct db {
@@ -26,6 +27,7 @@ struct db {
 	bool warned;		      /* a WARNING came during this call */
 	bool was_down;		      /* so that coming back is logged */
 	int64_t epoch_us; /* the server's wall clock at clock_mono_us 0 */
+	int64_t clock_at; /* clock_mono_us; when that was asked */
 	int64_t backoff_us;
 	int64_t retry_at; /* clock_mono_us; no attempt before */
 };
@@ -192,9 +194,11 @@ set_clock(struct db *db, int64_t deadline)
 		NULL, NULL, NULL, 0))
 		res = collect(db->conn, deadline);
 	ok = PQresultStatus(res) == PGRES_TUPLES_OK;
-	if (ok)
+	if (ok) {
+		db->clock_at = clock_mono_us();
 		db->epoch_us =
-		    strtoll(PQgetvalue(res, 0, 0), NULL, 10) - clock_mono_us();
+		    strtoll(PQgetvalue(res, 0, 0), NULL, 10) - db->clock_at;
+	}
 	PQclear(res);
 	return ok;
 }
@@ -230,9 +234,8 @@ connect_now(struct db *db, int64_t deadline, struct err *err)
 			    err == NULL ? "" : err->detail);
 		db->was_down = true;
 		db->retry_at = clock_mono_us() + db->backoff_us;
-		db->backoff_us = db->backoff_us * 2 > BACKOFF_MAX_US
-				     ? BACKOFF_MAX_US
-				     : db->backoff_us * 2;
+		if (db->backoff_us < BACKOFF_MAX_US)
+			db->backoff_us *= 2;
 		return false;
 	}
 	PQsetNoticeReceiver(db->conn, on_notice, db);
@@ -264,6 +267,11 @@ ensure(struct db *db, int64_t deadline, struct err *err)
 		    PQstatus(db->conn) != CONNECTION_OK)
 			disconnect(db);
 	}
+	/* Clocks are set; a deadline must not outlive that by much. */
+	if (db->conn != NULL && !db->once &&
+	    clock_mono_us() - db->clock_at > CLOCK_US &&
+	    !set_clock(db, deadline))
+		disconnect(db);
 	return db->conn != NULL || connect_now(db, deadline, err);
 }
 

@@ -49,13 +49,12 @@ void db_free(struct db *db);
  * Send one statement with its parameters as text (NULL: SQL NULL; encoding
  * UTF-8) and wait patience_us for its rows.  When the connection is down, it
  * is opened first, unless the last failure is so recent that the back-off
- * (50 ms doubling to 1 s) hasn't passed.  If that takes until send_by (of
+ * (50 ms doubling to 0.8 s) hasn't passed.  If that takes until send_by (of
  * clock_mono_us), nothing is sent: DB_DOWN.
  *
  * What is given up (DB_UNKNOWN) may still lie before a server that is slow to
- * read it.  Its server process is ended, at once if possible and else over the
- * next connection, so that it isn't executed when its caller has long asked
- * again.
+ * read it: a statement that must not be executed late takes its deadline as a
+ * parameter, in the server's time (db_wall_ms).
  *
  * With DB_OK the rows are the caller's, to db_rows_free.  Otherwise *rows is
  * NULL and *err says why, for the log.

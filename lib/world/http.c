@@ -30,6 +30,9 @@ enum {
 	PEER_SECONDS = 10 /* how long the web server may stall us */
 };
 
+/* What is said to have waited longer is the doing of a clock. */
+static const int64_t WAITED_MAX_US = INT64_C(3600) * 1000 * 1000;
+
 static int drain_fd = -1;		/* readable once we drain */
 static atomic_int_fast64_t drain_until; /* clock_mono_us; 0: not draining */
 static int64_t drain_us;
@@ -211,6 +214,24 @@ is_ip_address(const char *text)
 	       inet_pton(AF_INET6, text, bytes) == 1;
 }
 
+/*
+ * When the web server handed the request over: it may have waited a while
+ * before a thread was free.  By its wall clock, which is this host's.
+ */
+static int64_t
+parse_started(const struct http_request *rq)
+{
+	const char *handed_over = param(rq, "REQUEST_MSEC");
+	int64_t now = clock_mono_us(), waited_us;
+
+	if (handed_over == NULL)
+		return now;
+	waited_us = clock_wall_ms() * 1000 -
+		    (int64_t)(strtod(handed_over, NULL) * 1e6);
+	return waited_us > 0 && waited_us < WAITED_MAX_US ? now - waited_us
+							  : now;
+}
+
 static void
 parse_request(struct http *h, struct http_request *rq)
 {
@@ -218,8 +239,8 @@ parse_request(struct http *h, struct http_request *rq)
 	const char *id;
 
 	memset(rq, 0, sizeof(*rq));
-	rq->started = clock_mono_us();
 	rq->params = h->fcgx.envp;
+	rq->started = parse_started(rq);
 	rq->method = parse_method(param(rq, "REQUEST_METHOD"));
 	rq->path = param(rq, "DOCUMENT_URI");
 	if (rq->path == NULL)
@@ -239,6 +260,20 @@ parse_request(struct http *h, struct http_request *rq)
 	hex_encode(random, sizeof(random), rq->id);
 }
 
+/*
+ * Whether the web server has given the request up, as it does when the client
+ * is gone.  Executed now, it could undo what the client's next attempt is
+ * given.
+ */
+static bool
+is_given_up(const struct http *h)
+{
+	struct pollfd pfd = {.fd = h->fcgx.ipcFd};
+
+	/* POLLHUP needn't be asked for, and means both directions. */
+	return poll(&pfd, 1, 0) > 0 && (pfd.revents & POLLHUP) != 0;
+}
+
 bool
 http_accept(struct http *h, struct http_request *rq)
 {
@@ -252,12 +287,15 @@ http_accept(struct http *h, struct http_request *rq)
 		}
 		/* Else libfcgi would close what it didn't accept itself. */
 		h->fcgx.keepConnection = 1;
-		if (FCGX_Accept_r(&h->fcgx) == 0) {
+		if (FCGX_Accept_r(&h->fcgx) != 0) {
+			/* No FastCGI, or it hung up; libfcgi closed. */
+			h->fcgx.ipcFd = -1;
+		} else if (is_given_up(h)) {
+			FCGX_Free(&h->fcgx, 1);
+		} else {
 			parse_request(h, rq);
 			return true;
 		}
-		/* The peer spoke no FastCGI or hung up; libfcgi closed. */
-		h->fcgx.ipcFd = -1;
 	}
 }
 

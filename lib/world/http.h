@@ -33,7 +33,7 @@ struct http_request {
 	const char *address; /* the client's, or NULL when it isn't an IP's */
 	char id[HTTP_REQUEST_ID_LEN + 1]; /* hex, the web server's or ours */
 	struct buf body;
-	int64_t started; /* clock_mono_us */
+	int64_t started; /* clock_mono_us, when the web server had it whole */
 	char *const *params;
 };
 
