@@ -4,6 +4,7 @@
 
 #include <libpq-fe.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -388,11 +389,8 @@ db_script(struct db *db, const char *sql, char sqlstate[6], struct err *err)
 	ok = PQresultStatus(res) == PGRES_COMMAND_OK ||
 	     PQresultStatus(res) == PGRES_TUPLES_OK;
 	state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-	if (sqlstate != NULL) {
-		memset(sqlstate, 0, 6);
-		if (state != NULL)
-			memcpy(sqlstate, state, 5);
-	}
+	if (sqlstate != NULL)
+		snprintf(sqlstate, 6, "%s", state == NULL ? "" : state);
 	if (!ok)
 		err_set_pq(err, ERR_UNAVAILABLE, "database",
 		    PQresultErrorMessage(res));
