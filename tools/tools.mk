@@ -3,6 +3,7 @@ bin_PROGRAMS += pappus
 
 pappus_SOURCES = tools/pappus.c tools/pappus.h tools/pappus_admin_token.c \
 	tools/pappus_issuer.c tools/pappus_migrate.c tools/pappus_recover.c \
+	tools/recover_certificate.c tools/recover_certificate.h \
 	tools/recover_read.c tools/recover_read.h
 pappus_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 pappus_LDADD = libpappus.a $(PQ_LIBS) $(JSON_LIBS) $(CRYPTO_LIBS)
