@@ -384,6 +384,15 @@ subtest 'a wait for the standby is cancelled' => sub {
 		sql('ALTER SYSTEM RESET synchronous_standby_names');
 		sql('SELECT pg_reload_conf()');
 	}
+	# Operators are told no more than what is known, either.
+	await_standby();
+	my $asked = ask(sub { $stack->admin('POST', '/projects',
+		document => { name => 'lost' }) });
+	ok(tell_waiting('pappus_admin', "wait_event = 'SyncRep'",
+		'pg_cancel_backend'), 'an operator waits for the standby');
+	unavailable(($asked->answers)[0], qr/answer was lost/, 'likewise');
+	sql('ALTER SYSTEM RESET synchronous_standby_names');
+	sql('SELECT pg_reload_conf()');
 	is($stack->enroll($token)->{status}, 200, 'enrolling goes on');
 	for my $device (@devices) {
 		my $answer = $stack->identity($device->{token});

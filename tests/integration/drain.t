@@ -167,14 +167,11 @@ subtest 'keep_conn on' => sub {
 	my $stopped = stop_workers($SECONDS, keys %load);
 	$_->stop for values %load;
 	cmp_ok($stopped, '>=', 10, "$stopped workers were stopped and replaced");
-	for (sort keys %load) {
-		my @lost = lost($load{$_});
-		note("$_: ", describe($load{$_}->counts));
-		cmp_ok(@lost, '<=', 5, scalar(@lost) . ' of ' . $load{$_}->total
-		    . ' requests of ' . $_ . ' were lost');
-		is_deeply([grep { $_->{status} ne '502' } @lost], [],
-		    'and got 502');
-	}
+	my @lost = map { lost($_) } values %load;
+	note("$_: ", describe($load{$_}->counts)) for sort keys %load;
+	# One in a few stops was lost while libfcgi accepted.
+	cmp_ok(@lost, '<=', 3, scalar(@lost) . ' requests were lost');
+	is_deeply([grep { $_->{status} ne '502' } @lost], [], 'and got 502');
 };
 
 done_testing;

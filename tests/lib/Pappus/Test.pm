@@ -407,7 +407,9 @@ sub wait_until
 # A test that dies or is interrupted leaves nothing behind either.
 # PAPPUS_KEEP=1 leaves the stack running, to look at.
 my $owner = $$;
-$SIG{INT} = $SIG{TERM} = sub { exit 1 };
+$SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub { exit 1 };
+# prove has ended before us.
+$SIG{PIPE} = sub { $SIG{PIPE} = 'IGNORE'; exit 1 };
 
 END {
 	my $status = $?;
