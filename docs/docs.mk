@@ -9,6 +9,7 @@ dist_man_MANS = \
 dist_doc_DATA = \
 	docs/api.md \
 	docs/architecture.md \
+	docs/audit.md \
 	docs/backup.md \
 	docs/database.md \
 	docs/decisions.md \

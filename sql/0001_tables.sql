@@ -225,6 +225,16 @@ CREATE TABLE pappus.revocations (
 	CHECK (not_after IS NULL OR issuer_id IS NOT NULL)
 );
 
+-- The names of RFC 5280 5.3.1, for people.
+CREATE TABLE pappus.reasons (
+	reason smallint PRIMARY KEY,
+	name text NOT NULL
+);
+INSERT INTO pappus.reasons VALUES
+	(0, 'unspecified'), (1, 'keyCompromise'), (2, 'cACompromise'),
+	(3, 'affiliationChanged'), (4, 'superseded'), (5, 'cessationOfOperation'),
+	(6, 'certificateHold'), (9, 'privilegeWithdrawn'), (10, 'aACompromise');
+
 -- What operators did.  Only ever added to; the chain of hashes that is to
 -- come seals ranges of action_id in a table of its own.
 CREATE TABLE pappus.operator_actions (

@@ -348,13 +348,26 @@ BEGIN
 END
 $$;
 
--- Whole days from now on, none when that time has passed.
-CREATE FUNCTION pappus.days_until(at timestamptz) RETURNS int
-LANGUAGE sql STABLE AS $$
-	SELECT greatest(0, floor(extract(epoch FROM at - now()) / 86400))::int
-$$;
+-- With the whole days that are left: until it expires, and until what it signs
+-- would outlive it, which is sub-CAs of 35 years, device certificates of 30
+-- (back-dated an hour), others of one.  For auditors as well (0008), who may
+-- call no function of ours.
+CREATE VIEW audit.issuers AS
+SELECT i.issuer_id, i.parent_id, i.purpose, i.state, i.name, i.ski,
+	sha256(i.certificate) AS certificate_sha256, i.not_before, i.not_after,
+	greatest(0, floor(extract(epoch FROM i.not_after - now()) / 86400))::int
+		AS days_left,
+	greatest(0, floor(extract(epoch FROM (i.not_after AT TIME ZONE 'UTC' -
+		CASE i.purpose
+		WHEN 'root' THEN interval '35 years'
+		WHEN 'device' THEN interval '30 years' - interval '1 hour'
+		ELSE interval '1 year'
+		END) AT TIME ZONE 'UTC' - now()) / 86400))::int
+		AS full_length_days_left,
+	i.crl_url, i.ca_url, i.trust_domain, i.registered_at
+FROM pappus.issuers i;
 
-CREATE FUNCTION pappus.json_issuer(i pappus.issuers) RETURNS jsonb
+CREATE FUNCTION pappus.json_issuer(i audit.issuers) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
 	SELECT jsonb_build_object(
 		'issuer_id', i.issuer_id,
@@ -369,14 +382,8 @@ LANGUAGE sql STABLE AS $$
 		'ca_url', i.ca_url,
 		'trust_domain', i.trust_domain,
 		'registered_at', pappus.json_time(i.registered_at),
-		'days_left', pappus.days_until(i.not_after),
-		-- Until what it signs would outlive it: docs/database.md.
-		'full_length_days_left', pappus.days_until(
-			(i.not_after AT TIME ZONE 'UTC' - CASE i.purpose
-			WHEN 'root' THEN interval '35 years'
-			WHEN 'device' THEN interval '30 years' - interval '1 hour'
-			ELSE interval '1 year'
-			END) AT TIME ZONE 'UTC'))
+		'days_left', i.days_left,
+		'full_length_days_left', i.full_length_days_left)
 $$;
 
 CREATE FUNCTION pappus.admin_issuer_list(
@@ -393,7 +400,7 @@ BEGIN
 			jsonb_agg(pappus.json_issuer(i) ORDER BY i.issuer_id), '[]'),
 			'next_cursor', NULL)
 		INTO body
-		FROM pappus.issuers i;
+		FROM audit.issuers i;
 	END IF;
 END
 $$;
@@ -412,7 +419,7 @@ DECLARE
 	states CONSTANT text[] := '{issuing,crl-only,closed}';
 	present int;
 	wanted int;
-	issuer pappus.issuers;
+	issuer audit.issuers;
 	earlier jsonb;
 BEGIN
 	outcome := pappus.admin_refusal(caller, true);
@@ -431,9 +438,10 @@ BEGIN
 			'Only state can change; it is issuing, crl-only or closed.');
 		RETURN;
 	END IF;
-	SELECT i.* INTO issuer
-	FROM pappus.issuers i WHERE i.issuer_id = wanted_issuer_id
+	PERFORM FROM pappus.issuers i WHERE i.issuer_id = wanted_issuer_id
 	FOR NO KEY UPDATE;
+	SELECT i.* INTO issuer
+	FROM audit.issuers i WHERE i.issuer_id = wanted_issuer_id;
 	present := array_position(states, issuer.state);
 	wanted := coalesce(array_position(states, changes ->> 'state'), present);
 	outcome := CASE
@@ -447,8 +455,8 @@ BEGIN
 	IF wanted > present THEN
 		earlier := pappus.json_issuer(issuer);
 		UPDATE pappus.issuers i SET state = states[wanted]
-		WHERE i.issuer_id = issuer.issuer_id
-		RETURNING i.* INTO issuer;
+		WHERE i.issuer_id = issuer.issuer_id;
+		issuer.state := states[wanted];
 		PERFORM pappus.admin_record(caller, caller_address,
 			caller_request, 'issuer.update', issuer.issuer_id::text,
 			NULL, NULL, earlier, pappus.json_issuer(issuer));

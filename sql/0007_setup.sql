@@ -307,6 +307,12 @@ BEGIN
 					'revoke', r.reason);
 			END IF;
 			devices := devices + 1;
+			INSERT INTO pappus.operator_actions (actor, address, action,
+				object_id, project_id, reason, after)
+			VALUES ('setup', inet_client_addr(), CASE r.state
+				WHEN 'denied' THEN 'device.deny' ELSE 'device.revoke' END,
+				device.device_id, device.project_id, r.reason,
+				pappus.json_device_whole(device));
 			CONTINUE;
 		END IF;
 		SELECT c.* INTO certificate

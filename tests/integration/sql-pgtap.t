@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: ISC
 # What the SQL functions answer: runs every tests/sql/*.sql on a cluster of its
-# own, each a subtest; and the queries that docs/database.md offers.
+# own, each a subtest.
 use strict;
 use warnings;
 use FindBin;
@@ -42,22 +42,4 @@ for my $file (sort glob "$FindBin::Bin/../sql/*.sql") {
 		    or diag($parser->parse_errors);
 	};
 }
-subtest 'the queries of docs/database.md' => sub {
-	my $sql = "$FindBin::Bin/../sql";
-	my @query = Pappus::Cluster::slurp("$sql/../../docs/database.md")
-	    =~ /^```sql\n(.*?)^```$/msg;
-	cmp_ok(@query, '>', 5, 'there are queries');
-	my $session = $cluster->session;
-	$session->value(<<"END");
-\\i '$sql/fixture.psql'
-\\i '$sql/audit.psql'
-SELECT t.id('dev', 2) AS device, t.id('etk', 1) AS token,
-	t.serial(2) AS serial, t.d('key2') AS key \\gset
-SET LOCAL ROLE pappus_auditor;
-END
-	for my $query (@query) {
-		my ($name) = $query =~ /(FROM .*?)[\n;]/;
-		isnt($session->value($query), '', "answers: $name");
-	}
-};
 done_testing();

@@ -35,7 +35,7 @@ my %INTERNAL = map { $_ => 1 } qw(json_time json_project json_device
     enrollment_token_problem open_certificates device_set_state device_hold
     device_release device_finish device_filter_problem device_source id_from
     certificate_filter_problem certificates_by_device certificates_by_serial
-    serial_from days_until);
+    serial_from);
 
 my $cluster = Pappus::Cluster->new(settings => { fsync => 'off' });
 $cluster->migrate;
