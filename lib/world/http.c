@@ -26,12 +26,10 @@
 #include "encoding/hex.h"
 
 enum {
-	LISTENER = 0,	  /* where spawn-fcgi puts it */
-	PEER_SECONDS = 10 /* how long the web server may stall us */
+	LISTENER = 0,		 /* where spawn-fcgi puts it */
+	PEER_SECONDS = 10,	 /* how long the web server may stall us */
+	WAITED_MAX_SECONDS = 600 /* more is the doing of a clock */
 };
-
-/* What is said to have waited longer is the doing of a clock. */
-static const int64_t WAITED_MAX_US = INT64_C(3600) * 1000 * 1000;
 
 static int drain_fd = -1;		/* readable once we drain */
 static atomic_int_fast64_t drain_until; /* clock_mono_us; 0: not draining */
@@ -222,14 +220,15 @@ static int64_t
 parse_started(const struct http_request *rq)
 {
 	const char *handed_over = param(rq, "REQUEST_MSEC");
-	int64_t now = clock_mono_us(), waited_us;
+	int64_t now = clock_mono_us();
+	double waited;
 
 	if (handed_over == NULL)
 		return now;
-	waited_us = clock_wall_ms() * 1000 -
-		    (int64_t)(strtod(handed_over, NULL) * 1e6);
-	return waited_us > 0 && waited_us < WAITED_MAX_US ? now - waited_us
-							  : now;
+	waited = (double)clock_wall_ms() / 1000 - strtod(handed_over, NULL);
+	if (waited > 0 && waited < WAITED_MAX_SECONDS)
+		return now - (int64_t)(waited * 1e6);
+	return now;
 }
 
 static void
