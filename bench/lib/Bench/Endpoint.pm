@@ -5,8 +5,8 @@
 package Bench::Endpoint;
 use v5.36;
 
-use Bench::Measure qw(during rss table load_wrk load_own run_or_die machine
-    median_of);
+use Bench::Measure qw(calm be_patient others rss table load_wrk load_own
+    run_or_die machine median_of);
 use Bench::Stack;
 use Cwd qw(abs_path getcwd);
 use Getopt::Long;
@@ -30,6 +30,7 @@ sub usage ($path, $name) {
 	  --rounds N          the table shows medians of these (3)
 	  --no-limits         without the machine's limits
 	  --profile FILE      perf of the workers at the highest concurrency
+	  --patience MINUTES  wait for calm and repeat what other processes disturbed
 	  --quick             a second each, one round: whether it works
 	USAGE
 }
@@ -38,7 +39,7 @@ sub options ($path, $name) {
 	my %o = (builddir => 'build', concurrency => '1,8,32', seconds => 4,
 	    rounds => 3, limits => 1);
 	GetOptions(\%o, 'builddir=s', 'concurrency=s', 'seconds=i', 'rounds=i',
-	    'limits!', 'profile=s', 'quick', 'help') && !@ARGV
+	    'limits!', 'profile=s', 'patience=i', 'quick', 'help') && !@ARGV
 	    or print(STDERR usage($path, $name)), exit 2;
 	print(usage($path, $name)), exit 0 if $o{help};
 	@o{qw(seconds rounds concurrency)} = (1, 1, '8') if $o{quick};
@@ -51,6 +52,7 @@ sub options ($path, $name) {
 sub run (%what) {
 	my $name = $what{path} =~ s{^/}{}r;
 	my $o = options("$what{method} $what{path}", $name);
+	be_patient($o->{patience} // 0);
 	machine();
 	my $self = bless { %what, o => $o, name => $name,
 		bench => Bench::Stack->new($o->{builddir}), cells => {} };
@@ -146,25 +148,29 @@ sub round ($self) {
 sub load ($self, $config, $kind, $connections) {
 	my $bench = $self->{bench};
 	my $nginx = $self->{nginx}{$config};
-	my %common = (port => $nginx->{port}, connections => $connections,
-	    seconds => $self->{o}{seconds},
-	    template => $self->{$kind eq 'kept' ? 'kept' : 'new'});
-	@common{qw(lines skip)} = ($bench->{lines}, $self->{used})
-	    if $self->{lines};
-	my $cell = during($bench->groups(nginx => [$nginx->{pid}],
-	    program => [$bench->{stack}->pid($self->{name})]), sub {
-		return load_wrk(%common) if $kind ne 'new';
-		return load_own(%common, plan => 'request', ca => $bench->{ca},
-		    program => $bench->program('bench-load'));
+	my $groups = $bench->groups(nginx => [$nginx->{pid}],
+	    program => [$bench->{stack}->pid($self->{name})]);
+	return calm($groups, sub {
+		my %load = (port => $nginx->{port}, connections => $connections,
+		    seconds => $self->{o}{seconds},
+		    template => $self->{$kind eq 'kept' ? 'kept' : 'new'});
+		@load{qw(lines skip)} = ($bench->{lines}, $self->{used})
+		    if $self->{lines};
+		my $result = $kind ne 'new' ? load_wrk(%load)
+		    : load_own(%load, plan => 'request', ca => $bench->{ca},
+			program => $bench->program('bench-load'));
+		$self->count_used($result) if $self->{lines};
+		return $result;
 	});
-	if ($self->{lines}) {
-		$self->{used} += $cell->{used} // $cell->{handshakes};
-		if ($cell->{wrapped} || $self->{used} > 0.98 * $bench->{tokens}) {
-			$self->{again}++;
-			$self->{used} = 0;
-		}
-	}
-	return $cell;
+}
+
+# When the devices come to an end, they ask again from the first.
+sub count_used ($self, $result) {
+	$self->{used} += $result->{used} // $result->{handshakes};
+	return if !$result->{wrapped} &&
+	    $self->{used} < 0.98 * $self->{bench}{tokens};
+	$self->{again}++;
+	$self->{used} = 0;
 }
 
 sub limits_of ($self, $connections) {
@@ -174,7 +180,7 @@ sub limits_of ($self, $connections) {
 		for my $config (qw(off on)) {
 			my $nginx = $self->{limits}{$limit}{$config};
 			push $self->{cells}{$config}{$limit}{$connections}->@*,
-			    during({ nginx => [$nginx->{pid}],
+			    calm({ nginx => [$nginx->{pid}],
 				program => [$nginx->{program}{pid}] }, sub {
 				load_wrk(port => $nginx->{port},
 				    connections => $connections,
@@ -185,14 +191,14 @@ sub limits_of ($self, $connections) {
 		}
 	}
 	push $self->{cells}{off}{commits}{$connections}->@*,
-	    during({ PostgreSQL => [$bench->{stack}->pid('postgres')] },
+	    calm({ PostgreSQL => [$bench->{stack}->pid('postgres')] },
 	    sub {
 		my $result = $bench->commits($connections, $seconds);
 		$result->{done} = $result->{rate} * $seconds;
 		return $result;
 	    });
 	push $self->{cells}{off}{handshakes}{$connections}->@*,
-	    during({ nginx => [$self->{nginx}{off}{pid}] }, sub {
+	    calm({ nginx => [$self->{nginx}{off}{pid}] }, sub {
 		load_own(plan => 'handshake', port => $bench->{port},
 		    ca => $bench->{ca}, connections => $connections,
 		    seconds => $seconds,
@@ -286,6 +292,7 @@ sub report_details ($self) {
 	}
 	say 'errors by kind: ', %failed
 	    ? join ', ', map { "$_ $failed{$_}" } sort keys %failed : 'none';
+	say others();
 	say 'devices: ', $self->{again}
 	    ? "each asked up to @{[$self->{again} + 1]} times"
 	    : 'each asked once' if $self->{lines};

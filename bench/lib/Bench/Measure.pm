@@ -10,11 +10,12 @@ use List::Util qw(sum0 max);
 use POSIX qw(WNOHANG sysconf _SC_CLK_TCK);
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(launch finish run_or_die during rss median table
-    load_wrk load_own machine median_of);
+our @EXPORT_OK = qw(launch finish run_or_die calm be_patient others rss
+    median table load_wrk load_own machine median_of);
 
 my $here = dirname(__FILE__) . '/../..';
 my $ticks = sysconf(_SC_CLK_TCK);
+my @others;    # what during found
 
 # ---------------------------------------------------------------- processes
 
@@ -95,18 +96,66 @@ sub cpu_of ($groups) {
 		    family($all, $groups->{$_}->@*)) } keys %$groups };
 }
 
+# What all of the machine's processors were busy since boot, in seconds.
+sub busy () {
+	open my $in, '<', '/proc/stat' or die "/proc/stat: $!\n";
+	# user nice system idle iowait irq softirq; of steal we know nothing.
+	my (undef, @ticks) = split ' ', <$in>;
+	return (sum0(@ticks[0 .. 2, 5, 6]) / $ticks, sum0(@ticks) / $ticks);
+}
+
 # during GROUPS, CODE: what the code returns (a hash), with the CPU seconds
-# that each group of processes, NAME => [pid, …], used meanwhile.
+# that each group of processes, NAME => [pid, …], used meanwhile, and the
+# share of the machine that all the others took (in percent).
 sub during ($groups, $code) {
 	my $before = cpu_of($groups);
+	my ($busy, $time) = busy();
 	my (undef, undef, $user, $system) = times;
 	my $result = $code->();
 	my (undef, undef, $user2, $system2) = times;
+	my ($busy2, $time2) = busy();
 	my $after = cpu_of($groups);
 	$result->{cpu} = { map { ($_ => $after->{$_} - $before->{$_}) }
 		    keys %$groups };
 	$result->{cpu}{client} = $user2 - $user + $system2 - $system;
+	$result->{others} = 100 * max(0, $busy2 - $busy -
+	    sum0(values $result->{cpu}->%*)) / (($time2 - $time) || 1);
+	push @others, $result->{others};
 	return $result;
+}
+
+# On a machine that others use as well: wait until they leave it alone (at
+# most MINUTES, all in all), and repeat what they disturbed.  Off by default.
+my ($patience, $tolerated) = (0, 10);
+
+sub be_patient ($minutes) { $patience = 60 * $minutes }
+
+# calm GROUPS, CODE: as during.
+sub calm ($groups, $code) {
+	while (1) {
+		wait_for_calm();
+		my $result = during($groups, $code);
+		return $result
+		    if $patience <= 0 || $result->{others} <= $tolerated;
+		pop @others;
+		$patience -= 5;
+	}
+}
+
+sub wait_for_calm () {
+	while ($patience > 0) {
+		my ($busy, $time) = busy();
+		sleep 1;
+		my ($busy2, $time2) = busy();
+		return if 100 * ($busy2 - $busy) <= $tolerated * ($time2 - $time);
+		$patience -= 1;
+	}
+}
+
+# How much of the machine others had, in words.
+sub others () {
+	return sprintf 'other processes meanwhile: %.0f%% of the machine in the'
+	    . ' median, at most %.0f%%', median(@others) // 0, max(@others, 0);
 }
 
 # The largest memory in MB that any process of this name below PID had so far.
