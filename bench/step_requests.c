@@ -102,12 +102,12 @@ add_token(struct buf *jwt, EVP_PKEY *key, const char *name)
 	struct buf claims = BUF_INIT;
 	long long now = (long long)(clock_wall_ms() / 1000);
 
-	/* An hour: the requests are made before they are needed. */
+	/* A day: the requests are made long before they are needed. */
 	buf_add_fmt(&claims,
 	    "{\"iss\":\"bench\",\"aud\":\"https://localhost/1.0/sign\","
 	    "\"sub\":\"%s\",\"sans\":[\"%s\"],\"jti\":\"%s-%lld\","
 	    "\"iat\":%lld,\"nbf\":%lld,\"exp\":%lld}",
-	    name, name, name, (long long)clock_mono_us(), now, now, now + 3600);
+	    name, name, name, (long long)clock_mono_us(), now, now, now + 86400);
 	add_base64url(jwt, (const uint8_t *)header, sizeof(header) - 1);
 	buf_add_byte(jwt, '.');
 	add_base64url(jwt, claims.data, claims.len);
