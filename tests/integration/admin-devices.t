@@ -532,9 +532,8 @@ subtest 'certificates searched' => sub {
 		status subject)], 'members');
 	is_deeply([@$listed{qw(device_id subject project_id issuer_id profile
 		spki_sha256 status reason revoked_at)}], [@{$all[7]}{qw(device device
-		project)}, $first + 0 == $second->id ? 0 : $all[7]{project} eq
-		$projects[0] ? $first : $second->id, 'device', $all[7]{spki}, 'valid',
-		undef, undef], 'what they say');
+		project)}, $first, 'device', $all[7]{spki}, 'valid', undef, undef],
+	    'what they say');
 	like($listed->{$_}, $time, $_) for qw(issued_at not_before not_after);
 	is_problem("none: $_", get("/certificates/$_"), 404, 'not-found')
 	    for unknown_serial(), '01', 'x', uc $all[7]{serial}, "$all[7]{serial}00";
