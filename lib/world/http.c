@@ -341,39 +341,6 @@ http_response_header(
 	buf_add_fmt(&rs->headers, "%s: %s\r\n", name, value);
 }
 
-/*
- * The reason phrase of a status (RFC 9110 §15).  It means nothing, but there
- * are devices whose HTTP client stumbles over a status line without one.
- */
-static const char *
-reason_phrase(int status)
-{
-	static const struct {
-		int status;
-		const char *phrase;
-	} rows[] = {
-	    {200, "OK"},
-	    {201, "Created"},
-	    {400, "Bad Request"},
-	    {401, "Unauthorized"},
-	    {403, "Forbidden"},
-	    {404, "Not Found"},
-	    {405, "Method Not Allowed"},
-	    {409, "Conflict"},
-	    {413, "Content Too Large"},
-	    {415, "Unsupported Media Type"},
-	    {429, "Too Many Requests"},
-	    {500, "Internal Server Error"},
-	    {503, "Service Unavailable"},
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (rows[i].status == status)
-			return rows[i].phrase;
-	return "";
-}
-
 /* The library's buffer has held a private key or a token: wipe it. */
 static void
 wipe_stream(FCGX_Stream *out)
@@ -393,7 +360,7 @@ http_respond(struct http *h, const struct http_request *rq,
 	FCGX_FPrintF(out,
 	    "Status: %d %s\r\nContent-Type: %s\r\nContent-Length: %lu\r\n"
 	    "Cache-Control: no-store\r\n",
-	    rs->status, reason_phrase(rs->status), rs->content_type,
+	    rs->status, http_reason(rs->status), rs->content_type,
 	    (unsigned long)rs->body.len);
 	FCGX_PutStr((const char *)rs->headers.data, (int)rs->headers.len, out);
 	FCGX_PutS("\r\n", out);

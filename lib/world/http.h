@@ -95,6 +95,12 @@ void http_response_header(
 bool http_respond(struct http *h, const struct http_request *rq,
     const struct http_response *rs);
 
+/*
+ * The reason phrase of a status.  It means nothing, but there are devices
+ * whose HTTP client stumbles over a status line without one.
+ */
+const char *http_reason(int status);
+
 /* The word of a method, for Allow and the log. */
 const char *http_method_name(enum http_method method);
 

@@ -3,7 +3,7 @@
 libpappus_a_SOURCES += \
 	lib/world/batch.c lib/world/batch.h \
 	lib/world/db.c lib/world/db.h lib/world/db_rows.c \
-	lib/world/http.c lib/world/http.h \
+	lib/world/http.c lib/world/http.h lib/world/http_reason.c \
 	lib/world/pgarray.c lib/world/pgarray.h \
 	lib/world/process.c lib/world/process.h \
 	lib/world/statement.c lib/world/statement.h

@@ -15,8 +15,8 @@ sub command ($name, @argv) {
 
 command('formatting is applied', 'make', '-s', '-C', $build, 'format-check');
 
-my @tracked = -d '.git' ? split /\n/, `git ls-files` : glob('{*,*/*,*/*/*,*/*/*/*}');
-@tracked = grep { -f } @tracked;
+my @tracked = -e '.git' ? split /\n/, `git ls-files` : glob('{*,*/*,*/*/*,*/*/*/*}');
+@tracked = grep { -f && !m{^(?:configure$|build-aux/)} } @tracked;
 
 # The first lines of a file.
 sub head ($file, $lines) {
