@@ -15,6 +15,7 @@ dist_doc_DATA = \
 	docs/decisions.md \
 	docs/deploy.md \
 	docs/errors.md \
+	docs/evidence.md \
 	docs/operations.md \
 	docs/states.md \
 	docs/road.svg
