@@ -60,7 +60,8 @@ BEGIN
 		array_agg(a.issuer_id), array_agg(a.replaces),
 		array_agg(a.live_since), array_agg(a.issue_limit - a.recent),
 		array_agg(a.wait), bool_or(a.replaces AND NOT a.is_first),
-		bool_or(a.recent + cardinality(device_ids) > a.issue_limit)
+		bool_or(a.recent + CASE WHEN repeated THEN cardinality(device_ids)
+			ELSE 1 END > a.issue_limit)
 	INTO outcomes, projects, issuers, replaces, since, limits, waits,
 		any_older, any_limited
 	FROM

@@ -199,8 +199,9 @@ log_days_left(const struct issuer *issuer)
 {
 	int64_t now = clock_wall_ms() / 1000, not_before, not_after, full;
 
-	profile_validity(
-	    profile_get(PROFILE_DEVICE), now, &not_before, &not_after);
+	/* The database counts a leaf's years from its notBefore (0003). */
+	profile_validity(profile_get(PROFILE_DEVICE), now - PROFILE_BACKDATE_S,
+	    &not_before, &not_after);
 	full = (issuer_not_after(issuer) - not_after) / DAY_S;
 	log_event(full < WARN_DAYS ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "issuer",
 	    (const struct log_field[]){
