@@ -164,7 +164,7 @@ subtest 'a repetition does not lengthen the ten minutes' => sub {
 
 # -------------------------------------------------------------- hourly limit
 
-# 429 with so many seconds to wait, or a little less: time passes.
+# 429 with so many seconds to wait, or less: time passes, on slow machines more.
 sub is_limited
 {
 	my ($name, $device, $seconds) = @_;
@@ -175,7 +175,7 @@ sub is_limited
 	is(scalar @$after, 1, 'one Retry-After');
 	like($after->[0], qr/^[1-9]\d*$/, 'whole seconds');
 	cmp_ok($after->[0], '<=', $seconds, 'not too long');
-	cmp_ok($after->[0], '>', $seconds - 30, 'nor too short');
+	cmp_ok($after->[0], '>', $seconds - 180, 'nor too short');
 	is(log_line($stack, 'identity', $answer->{json}{request_id})->{outcome},
 	    'too-many-requests', 'is logged');
 }

@@ -122,7 +122,7 @@ subtest 'registered first, its key later' => sub {
 	is_deeply(event($second), {}, 'nor is it in the log');
 	$second->give_key;
 	my $took = comes_to('with its key it is used', $token, $second->name);
-	cmp_ok($took, '<', $NOTICED + 15, 'soon');
+	cmp_ok($took, '<', $NOTICED + 30, 'soon');
 	is_deeply(issuers($own_token), { $second->name => 8 },
 	    'also where it is the only one');
 	cmp_ok(event($second)->{full_length_days_left} // 0, '>', 1800,
@@ -169,7 +169,7 @@ subtest 'its key first, registered later' => sub {
 	    'the log says that there is a key too many');
 	$third->register;
 	my $took = comes_to('registered, it is used', $token, $third->name);
-	cmp_ok($took, '<', $NOTICED + 15, 'soon');
+	cmp_ok($took, '<', $NOTICED + 30, 'soon');
 	is_deeply(issuers($own_token), { $first->name => 8 },
 	    'but where another was chosen');
 };
