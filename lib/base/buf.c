@@ -3,6 +3,7 @@
 #include "base/buf.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,22 +64,37 @@ buf_add_str(struct buf *b, const char *s)
 	buf_add(b, s, strlen(s));
 }
 
+/* Into the room that is left; most texts fit at the first attempt. */
+static bool
+print(struct buf *b, const char *fmt, va_list ap, size_t *len)
+{
+	size_t room = b->cap - b->len;
+	int n = vsnprintf(
+	    b->data == NULL ? NULL : (char *)b->data + b->len, room, fmt, ap);
+
+	if (n < 0)
+		abort();
+	*len = (size_t)n;
+	return *len < room;
+}
+
 void
 buf_add_fmt(struct buf *b, const char *fmt, ...)
 {
+	size_t len;
 	va_list ap;
-	int len;
+	bool fits;
 
 	va_start(ap, fmt);
-	len = vsnprintf(NULL, 0, fmt, ap);
+	fits = print(b, fmt, ap, &len);
 	va_end(ap);
-	if (len < 0)
-		abort();
-	va_start(ap, fmt);
-	vsnprintf(
-	    (char *)buf_extend(b, (size_t)len + 1), (size_t)len + 1, fmt, ap);
-	va_end(ap);
-	b->len--;
+	if (!fits) {
+		grow(b, len + 1);
+		va_start(ap, fmt);
+		print(b, fmt, ap, &len);
+		va_end(ap);
+	}
+	b->len += len;
 }
 
 const char *

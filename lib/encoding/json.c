@@ -20,6 +20,12 @@ json_begin(struct buf *out)
 	buf_add_byte(out, '{');
 }
 
+static bool
+is_plain(unsigned char c)
+{
+	return c >= 0x20 && c != '"' && c != '\\';
+}
+
 /*
  * RFC 8259 §7: what must be escaped is quotes, backslashes and controls.
  * Line ends in the short form: there are devices that read an answer's PEM
@@ -28,16 +34,21 @@ json_begin(struct buf *out)
 static void
 add_string(struct buf *out, const char *s)
 {
+	const char *plain;
+
 	buf_add_byte(out, '"');
 	for (; *s != '\0'; s++) {
+		for (plain = s; is_plain((unsigned char)*s); s++)
+			;
+		buf_add(out, plain, (size_t)(s - plain));
+		if (*s == '\0')
+			break;
 		if (*s == '"' || *s == '\\')
-			buf_add_byte(out, '\\');
-		if (*s == '\n')
-			buf_add_str(out, "\\n");
-		else if ((unsigned char)*s < 0x20)
-			buf_add_fmt(out, "\\u%04x", (unsigned int)*s);
+			buf_add_fmt(out, "\\%c", *s);
+		else if (*s == '\n')
+			buf_add(out, "\\n", 2);
 		else
-			buf_add_byte(out, (uint8_t)*s);
+			buf_add_fmt(out, "\\u%04x", (unsigned int)*s);
 	}
 	buf_add_byte(out, '"');
 }

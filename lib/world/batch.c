@@ -127,12 +127,13 @@ lead(struct batch *b)
 
 	pthread_mutex_lock(&b->lock);
 	b->running = false;
+	/* The next to lead first: the database must not wait for the others. */
+	if (b->head != NULL)
+		pthread_cond_signal(&b->head->wake);
 	for (i = 0; i < n; i++) {
 		b->members[i]->done = true;
 		pthread_cond_signal(&b->members[i]->wake);
 	}
-	if (b->head != NULL)
-		pthread_cond_signal(&b->head->wake);
 }
 
 enum batch_result

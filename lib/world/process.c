@@ -40,6 +40,8 @@ process_harden(struct err *err)
 	if (close_range(STDERR_FILENO + 1, UINT_MAX, 0) != 0)
 		return err_set_errno(err, "cannot close what was inherited");
 	mallopt(M_PERTURB, FREED_BYTE);
+	/* As many heaps as can be busy; glibc's default is eight times that. */
+	mallopt(M_ARENA_MAX, (int)sysconf(_SC_NPROCESSORS_ONLN));
 	return true;
 }
 
