@@ -225,11 +225,11 @@ sub cfssl ($bench, $database) {
 		close $out;
 	}
 	my $lines = $bench->file('cfssl-lines',
-	    join '', map { sprintf "%09d\n", $_ } 1 .. 100000);
+	    join '', map { sprintf "%09d\n", $_ } 1 .. 500000);
 	return {
 		name => $database ? 'cfssl, PostgreSQL' : 'cfssl, no database',
 		port => $port, ca => "$ca/root.crt", %template,
-		lines => $lines, line_count => 100000,
+		lines => $lines, line_count => 500000,
 		groups => { server => [$pid], $database ? (PostgreSQL =>
 			[$bench->{stack}->pid('postgres')]) : () },
 		rss => sub { return (rss($pid, 'cfssl'), memory($pid)) },

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: ISC
+# pappus-crld: publishes what is revoked.
