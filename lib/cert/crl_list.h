@@ -70,6 +70,13 @@ size_t crl_list_count(const struct crl_list *list);
 /* The item at a place, 0 being the smallest serial. */
 void crl_list_get(const struct crl_list *list, size_t at, struct crl_item *out);
 
+/*
+ * The first place at or after from whose serial is not below that one; the
+ * count when there is none.  Soon found when it is near from.
+ */
+size_t crl_list_seek(const struct crl_list *list, size_t from,
+    const uint8_t serial[CRL_SERIAL_MAX]);
+
 /* Look for a serial; false when it is not there.  out may be NULL. */
 bool crl_list_find(const struct crl_list *list,
     const uint8_t serial[CRL_SERIAL_MAX], struct crl_item *out);

@@ -36,6 +36,7 @@ struct crl_read {
 	bool sorted;		   /* each serial greater than the one before */
 	bool sha384;		   /* else SHA-256 */
 	bool mapped;
+	bool number_there;   /* while it is being read */
 	int64_t this_update; /* unix seconds */
 	int64_t next_update;
 	uint64_t number; /* RFC 5280 §5.2.3, at most 63 bits */

@@ -11,7 +11,10 @@
 
 #include "base/sink.h"
 
-enum { PEM_WRITER_LINE = 48, PEM_WRITER_TEXT = 65 * 512 };
+enum {
+	PEM_WRITER_LINE = 48, /* octets of a line of 64 characters */
+	PEM_WRITER_TEXT = 65 * 512
+};
 
 struct pem_writer {
 	const char *label;
@@ -19,11 +22,12 @@ struct pem_writer {
 	void *ctx;
 	uint8_t rest[PEM_WRITER_LINE]; /* a line's octets, not full yet */
 	size_t rest_len;
-	size_t text_len;
+	char pairs[4096][2];	    /* what twelve bits are */
 	char text[PEM_WRITER_TEXT]; /* gathered for the sink */
+	size_t text_len;
 };
 
-/* Begin a block; label such as "X509 CRL" must stay until the end. */
+/* Begin a block; label, such as "X509 CRL", is short and must stay. */
 void pem_writer_begin(
     struct pem_writer *w, const char *label, sink_fn *sink, void *ctx);
 
