@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/sink.h"
 #include "encoding/feed.h"
 
 enum { STORE_HOLDER_LEN = 32, STORE_NAME_LEN = 32 };
@@ -69,6 +70,10 @@ bool store_put(struct store *store, const char *path, const void *data,
 /* Show a file of feed/ at a path as well, over what was there. */
 bool store_link(struct store *store, const char name[FEED_NAME_LEN + 1],
     const char *path, struct err *err);
+
+/* Read a file of feed/ from front to back, by pieces. */
+bool store_pour(struct store *store, const char name[FEED_NAME_LEN + 1],
+    sink_fn *sink, void *ctx, struct err *err);
 
 /* A file of the folder, mapped to be read; len 0 when it is empty. */
 struct store_map {

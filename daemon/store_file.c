@@ -16,7 +16,12 @@
 #include "daemon/store_internal.h"
 #include "encoding/hex.h"
 
-enum { FILE_MODE = 0644, RANDOM_LEN = 8, SHA256_LEN = 32 };
+enum {
+	FILE_MODE = 0644,
+	RANDOM_LEN = 8,
+	SHA256_LEN = 32,
+	PIECE_LEN = 65536
+};
 
 /* The last part of a path. */
 static const char *
@@ -252,6 +257,31 @@ store_link(struct store *store, const char name[FEED_NAME_LEN + 1],
 		ok = err_set_errno(err, "%s", path);
 	}
 	close(folder);
+	return ok;
+}
+
+bool
+store_pour(struct store *store, const char name[FEED_NAME_LEN + 1],
+    sink_fn *sink, void *ctx, struct err *err)
+{
+	int fd = openat(store->feed, name, O_RDONLY | O_CLOEXEC);
+	uint8_t *piece = malloc(PIECE_LEN);
+	bool ok = fd >= 0;
+	ssize_t n;
+
+	if (piece == NULL)
+		abort();
+	while (ok && (n = read(fd, piece, PIECE_LEN)) != 0) {
+		if (n > 0)
+			ok = sink(ctx, piece, (size_t)n, err);
+		else
+			ok = errno == EINTR;
+	}
+	if (!ok)
+		err_set_errno(err, "feed/%s", name);
+	free(piece);
+	if (fd >= 0)
+		close(fd);
 	return ok;
 }
 
