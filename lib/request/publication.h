@@ -158,7 +158,7 @@ struct publication_crl {
 	int64_t expired_before; /* certificates that expired earlier are not
 				   listed; RFC 5280 §3.3 */
 	int64_t entries;
-	bool final; /* made when the issuer was closed: the last */
+	bool final;	    /* made when the issuer was closed: the last */
 	uint8_t sha256[32]; /* of the DER */
 	uint8_t signature[PUBLICATION_SIGNATURE_MAX]; /* none for a root's */
 	size_t signature_len;
