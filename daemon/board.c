@@ -124,6 +124,14 @@ board_unclaimed(struct board *board, int64_t count, int64_t seconds)
 }
 
 void
+board_issuers_changed(struct board *board)
+{
+	pthread_mutex_lock(&board->lock);
+	board->work.issuers++;
+	wake(board);
+}
+
+void
 board_want_base(struct board *board)
 {
 	pthread_mutex_lock(&board->lock);
@@ -132,6 +140,18 @@ board_want_base(struct board *board)
 		return;
 	}
 	board->work.want_base = true;
+	wake(board);
+}
+
+void
+board_want_load(struct board *board)
+{
+	pthread_mutex_lock(&board->lock);
+	if (board->work.want_load) {
+		pthread_mutex_unlock(&board->lock);
+		return;
+	}
+	board->work.want_load = true;
 	wake(board);
 }
 
@@ -149,7 +169,7 @@ board_wait(struct board *board, int64_t until_us, struct board_work *work)
 		rc = pthread_cond_timedwait(
 		    &board->changed, &board->lock, &until);
 	*work = board->work;
-	board->work.want_base = false;
+	board->work.want_base = board->work.want_load = false;
 	board->fresh = board->stop;
 	pthread_mutex_unlock(&board->lock);
 	return !board_stopping(board);

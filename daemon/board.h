@@ -74,14 +74,20 @@ void board_lead(struct board *board, int64_t epoch);
 void board_claimed(struct board *board, int64_t sequence);
 /* How much waits to be claimed. */
 void board_unclaimed(struct board *board, int64_t count, int64_t seconds);
+/* There is a new issuer, or one has changed. */
+void board_issuers_changed(struct board *board);
 /* The delta has grown too long beside its base. */
 void board_want_base(struct board *board);
+/* The lists are to be read again, and a base made of them. */
+void board_want_load(struct board *board);
 
 /* What the lists' thread does next. */
 struct board_work {
 	int64_t epoch;
 	int64_t sequence; /* below 0: not known yet */
-	bool want_base;	  /* once */
+	uint64_t issuers; /* how often they have changed */
+	bool want_base;	  /* once, as the next */
+	bool want_load;
 };
 
 /*

@@ -56,7 +56,7 @@ serials_clear(struct serials *serials)
 bool
 ca_is_good(const struct ca *ca)
 {
-	return ca->is != NULL && ca->is->revoked_at == 0;
+	return ca->is != NULL && ca->cert != NULL && ca->is->revoked_at == 0;
 }
 
 bool
@@ -103,33 +103,29 @@ ca_new(const struct publication_issuer *is)
 	if (ca == NULL)
 		abort();
 	ca->id = is->id;
-	ca->cert = cert_decode(is->certificate.data, is->certificate.len, &err);
-	if (ca->cert != NULL && HEX_LEN(is->ski_len) != FEED_SKI_LEN)
+	if (HEX_LEN(is->ski_len) == FEED_SKI_LEN) {
+		hex_encode(is->ski, is->ski_len, ca->ski);
+		ca->cert = cert_decode(
+		    is->certificate.data, is->certificate.len, &err);
+	} else {
 		err_set(&err, ERR_MISMATCH, "its SKI is not of 20 octets");
-	if (err.code != ERR_NONE) {
+	}
+	if (ca->cert == NULL)
 		log_msg(LOG_LEVEL_ERROR, "issuer-unusable", "issuer %d: %s",
 		    is->id, err.detail);
-		ca_free(ca);
-		return NULL;
-	}
-	hex_encode(is->ski, is->ski_len, ca->ski);
 	return ca;
 }
 
 static struct ca *
 add(struct cas *cas, const struct publication_issuer *is)
 {
-	struct ca *ca = ca_new(is), **grown;
-
-	if (ca == NULL)
-		return NULL;
-	grown =
+	struct ca **grown =
 	    reallocarray(cas->list, cas->count + 1, sizeof(struct ca *));
+
 	if (grown == NULL)
 		abort();
 	cas->list = grown;
-	cas->list[cas->count++] = ca;
-	return ca;
+	return cas->list[cas->count++] = ca_new(is);
 }
 
 /* What the database says may be older than what this process recorded. */
@@ -154,10 +150,9 @@ by_id(const void *a, const void *b)
 	return ((*x)->id > (*y)->id) - ((*x)->id < (*y)->id);
 }
 
-bool
+void
 cas_take(struct cas *cas, struct publication_issuer *issuers, size_t n)
 {
-	bool ok = true;
 	struct ca *ca;
 	size_t i;
 
@@ -167,10 +162,7 @@ cas_take(struct cas *cas, struct publication_issuer *issuers, size_t n)
 		ca = cas_find(cas, issuers[i].id);
 		if (ca == NULL)
 			ca = add(cas, &issuers[i]);
-		if (ca != NULL)
-			update(ca, &issuers[i]);
-		else
-			ok = false;
+		update(ca, &issuers[i]);
 	}
 	/* Addresses point into what is freed; places are assigned anew. */
 	for (i = 0; i < cas->count; i++)
@@ -180,7 +172,6 @@ cas_take(struct cas *cas, struct publication_issuer *issuers, size_t n)
 	cas->issuer_count = n;
 	if (cas->count > 0)
 		qsort(cas->list, cas->count, sizeof(struct ca *), by_id);
-	return ok;
 }
 
 void

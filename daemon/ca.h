@@ -44,7 +44,7 @@ struct published {
 struct ca {
 	int id;
 	const struct publication_issuer *is; /* NULL: gone from the database */
-	X509 *cert;
+	X509 *cert;			     /* NULL: unusable */
 	char ski[FEED_SKI_LEN + 1];
 	struct place place;
 
@@ -63,6 +63,11 @@ struct ca {
 	int64_t next_us;  /* clock_mono_us; no CRL before that */
 	int64_t delay_us; /* after failures, doubling */
 	bool failing;
+
+	bool found; /* what an earlier life published has been looked for */
+	bool good;  /* as it was last seen */
+	bool key_missing; /* likewise */
+	int64_t warned_s; /* wall, seconds: its CRL ends soon */
 };
 
 struct cas {
@@ -74,10 +79,9 @@ struct cas {
 
 /*
  * Take what the database says, which is then the cas'; CAs that were there
- * keep what they have.  False when one of them can't be taken: it is logged,
- * left out, and looked at again next time.
+ * keep what they have.  One that is unusable is logged and as good as revoked.
  */
-bool cas_take(struct cas *cas, struct publication_issuer *issuers, size_t n);
+void cas_take(struct cas *cas, struct publication_issuer *issuers, size_t n);
 void cas_free(struct cas *cas);
 
 /* NULL when there is none. */

@@ -66,8 +66,8 @@ crl_file_write(struct store *store, struct ca *ca, const struct keys *keys,
 		crl->entries = (int64_t)crl_list_count(ca->list);
 		ok = true;
 	} else {
-		ok = memcmp(crl->sha256, written.sha256,
-			 sizeof(crl->sha256)) == 0 ||
+		ok = memcmp(crl->sha256, written.sha256, sizeof(crl->sha256)) ==
+			 0 ||
 		     err_set(err, ERR_MISMATCH,
 			 "the list here is not the one that was signed");
 	}
@@ -80,8 +80,8 @@ out:
 
 /* Nothing that is published may be missing before its time. */
 static bool
-check_kept(struct store *store, struct lists *lists, struct ca *ca,
-    struct err *err)
+check_kept(
+    struct store *store, struct lists *lists, struct ca *ca, struct err *err)
 {
 	struct lists_gone gone = {.lists = lists, .ca = ca};
 	struct crl_read old;
@@ -92,9 +92,9 @@ check_kept(struct store *store, struct lists *lists, struct ca *ca,
 	    !store_map_content(store, ca->published.name, &map, NULL))
 		return true;
 	/* One that was damaged since has nothing to say. */
-	ok = !crl_read_open(map.data, map.len, true, &old, NULL) ||
-	     crl_check_published_kept(
-		 &old, ca->list, lists_is_gone, &gone, err);
+	ok =
+	    !crl_read_open(map.data, map.len, true, &old, NULL) ||
+	    crl_check_published_kept(&old, ca->list, lists_is_gone, &gone, err);
 	store_unmap(&map);
 	return ok;
 }
@@ -191,8 +191,8 @@ crl_file_find(struct store *store, struct front *front, struct ca *ca)
 			file.store = NULL;
 		else if (!store_write(&file, map.data, map.len, NULL))
 			store_abort(&file);
-		else
-			store_commit_content(&file, found.name, NULL);
+		else if (!store_commit_content(&file, found.name, NULL))
+			found.name[0] = '\0';
 		ca->published = found;
 	}
 	store_unmap(&map);

@@ -21,9 +21,8 @@
  * entries; without (NULL) it has the signature of crl, and ERR_MISMATCH is
  * that its SHA-256 isn't the recorded one.
  */
-bool crl_file_write(struct store *store, struct ca *ca,
-    const struct keys *keys, struct publication_crl *crl,
-    struct store_file *file, struct err *err);
+bool crl_file_write(struct store *store, struct ca *ca, const struct keys *keys,
+    struct publication_crl *crl, struct store_file *file, struct err *err);
 
 /*
  * Read it back: whether the CA has signed it, number, times, address and
@@ -44,12 +43,12 @@ bool crl_file_publish(struct store *store, struct front *front, struct ca *ca,
     struct err *err);
 
 /* What is left to do of it: nothing, as a rule. */
-bool crl_file_finish(struct store *store, struct front *front, struct ca *ca,
-    struct err *err);
+bool crl_file_finish(
+    struct store *store, struct front *front, struct ca *ca, struct err *err);
 
 /* A root's list as its ceremony made it: check it, and publish it. */
-bool crl_file_publish_root(struct store *store, struct front *front,
-    struct ca *ca, struct err *err);
+bool crl_file_publish_root(
+    struct store *store, struct front *front, struct ca *ca, struct err *err);
 
 /*
  * Find out what an earlier life has published of a CA, at its address or in

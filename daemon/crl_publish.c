@@ -27,8 +27,8 @@ write_pem(struct store *store, const char *name, struct store_file *to,
 }
 
 static bool
-put_pem(struct store *store, const char *name, const char *path,
-    struct err *err)
+put_pem(
+    struct store *store, const char *name, const char *path, struct err *err)
 {
 	struct store_file file;
 
@@ -57,8 +57,8 @@ show(struct store *store, struct front *front, struct ca *ca,
 }
 
 bool
-crl_file_finish(struct store *store, struct front *front, struct ca *ca,
-    struct err *err)
+crl_file_finish(
+    struct store *store, struct front *front, struct ca *ca, struct err *err)
 {
 	const struct published *p = &ca->published;
 	struct feed_crl line = {.number = p->number};
@@ -75,8 +75,7 @@ crl_file_finish(struct store *store, struct front *front, struct ca *ca,
 
 bool
 crl_file_publish(struct store *store, struct front *front, struct ca *ca,
-    const struct publication_crl *crl, struct store_file *file,
-    struct err *err)
+    const struct publication_crl *crl, struct store_file *file, struct err *err)
 {
 	struct published p = {
 	    .number = (uint64_t)crl->number,
@@ -110,15 +109,14 @@ check_root(const struct ca *ca, struct published *p, struct err *err)
 }
 
 bool
-crl_file_publish_root(struct store *store, struct front *front, struct ca *ca,
-    struct err *err)
+crl_file_publish_root(
+    struct store *store, struct front *front, struct ca *ca, struct err *err)
 {
 	const struct buf *der = &ca->is->crl_der;
 	struct published p = {.number = 0};
 	struct store_file file;
 
-	if (!check_root(ca, &p, err) ||
-	    !store_begin(store, NULL, &file, err))
+	if (!check_root(ca, &p, err) || !store_begin(store, NULL, &file, err))
 		return false;
 	if (!store_write(&file, der->data, der->len, err)) {
 		store_abort(&file);
@@ -142,8 +140,8 @@ crl_file_combine(struct store *store, struct front *front,
 	for (i = 0; ok && i < cas->count; i++)
 		if (ca_is_good(cas->list[i]) &&
 		    cas->list[i]->published.name[0] != '\0')
-			ok = write_pem(store, cas->list[i]->published.name,
-			    &file, err);
+			ok = write_pem(
+			    store, cas->list[i]->published.name, &file, err);
 	if (!ok) {
 		store_abort(&file);
 		return false;

@@ -64,8 +64,8 @@ set_add(struct set *set, const void *key, size_t len, bool in)
 
 	if (set->count == set->room) {
 		set->room = set->room == 0 ? 64 : 2 * set->room;
-		set->items = reallocarray(
-		    set->items, set->room, sizeof(*set->items));
+		set->items =
+		    reallocarray(set->items, set->room, sizeof(*set->items));
 		if (set->items == NULL)
 			abort();
 	}
@@ -134,15 +134,15 @@ set_merge(struct set *set)
 }
 
 void
-delta_device(struct delta *delta, const char digits[DENYLIST_DEVICE_LEN],
-    bool denied)
+delta_device(
+    struct delta *delta, const char digits[DENYLIST_DEVICE_LEN], bool denied)
 {
 	set_add(&delta->devices, digits, DENYLIST_DEVICE_LEN, denied);
 }
 
 void
-delta_serial(struct delta *delta,
-    const uint8_t serial[DENYLIST_SERIAL_LEN], bool revoked)
+delta_serial(struct delta *delta, const uint8_t serial[DENYLIST_SERIAL_LEN],
+    bool revoked)
 {
 	set_add(&delta->serials, serial, DENYLIST_SERIAL_LEN, revoked);
 }

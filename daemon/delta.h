@@ -27,8 +27,8 @@ void delta_clear(struct delta *delta);
  * Note a change, in the order in which they happen; digits are those after
  * "dev_", serials have zeros in front.
  */
-void delta_device(struct delta *delta, const char digits[DENYLIST_DEVICE_LEN],
-    bool denied);
+void delta_device(
+    struct delta *delta, const char digits[DENYLIST_DEVICE_LEN], bool denied);
 void delta_serial(struct delta *delta,
     const uint8_t serial[DENYLIST_SERIAL_LEN], bool revoked);
 

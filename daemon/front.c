@@ -64,8 +64,7 @@ front_new(struct store *store)
 		store_unmap(&map);
 	}
 	if (err.code != ERR_NONE)
-		log_msg(
-		    LOG_LEVEL_WARN, "state-unreadable", "%s", err.detail);
+		log_msg(LOG_LEVEL_WARN, "state-unreadable", "%s", err.detail);
 	return front;
 }
 

@@ -44,7 +44,8 @@ bool front_deny(struct front *front, uint64_t sequence, const char *base,
 bool front_renew(struct front *front, struct err *err);
 
 /* Publish a CA's CRL, which is in feed/; an older one of it goes. */
-bool front_crl(struct front *front, const struct feed_crl *crl, struct err *err);
+bool front_crl(
+    struct front *front, const struct feed_crl *crl, struct err *err);
 
 /* Publish the PEM file of all CRLs. */
 bool front_crls(struct front *front, const char *name, struct err *err);

@@ -90,7 +90,7 @@ keys_sign(const struct keys *keys, X509 *issuer, struct crl_draft *draft,
 	EVP_PKEY *key = keystore_find(keys->store, issuer);
 
 	if (key == NULL)
-		return err_set(err, ERR_CONFIG, "its key is not in %s",
-		    keys->dir);
+		return err_set(
+		    err, ERR_CONFIG, "its key is not in %s", keys->dir);
 	return sign_crl_draft(draft, key, out, err);
 }

@@ -38,6 +38,7 @@ lists_item(const struct publication_entry *entry, struct crl_item *item)
 struct loading {
 	struct lists *lists;
 	struct crl_list **fresh; /* NULL: that CA has none */
+	int64_t *expired_before; /* of each */
 	struct serials *gone;
 	struct crl_list *stray;
 	size_t last; /* the CA of the last entry: most come in runs */
@@ -48,10 +49,9 @@ struct loading {
 static bool
 keep_entry(struct loading *l, size_t i, const struct crl_item *item)
 {
-	const struct ca *ca = l->lists->cas->list[i];
 	struct err err = {.code = ERR_NONE};
 
-	if (item->not_after < ca->expired_before) {
+	if (item->not_after < l->expired_before[i]) {
 		/* Until something newer is published, it is missed there. */
 		serials_add(&l->gone[i], item->serial);
 		return true;
@@ -116,16 +116,15 @@ loading_begin(struct loading *l, struct lists *lists)
 	l->lists = lists;
 	l->fresh = calloc(cas->count + 1, sizeof(*l->fresh));
 	l->gone = calloc(cas->count + 1, sizeof(*l->gone));
-	if (l->fresh == NULL || l->gone == NULL)
+	l->expired_before = calloc(cas->count + 1, sizeof(int64_t));
+	if (l->fresh == NULL || l->gone == NULL || l->expired_before == NULL)
 		abort();
 	l->stray = crl_list_new();
 	for (i = 0; i < cas->count; i++) {
 		if (!ca_has_list(cas->list[i]))
 			continue;
 		l->fresh[i] = crl_list_new();
-		if (cas->list[i]->list == NULL)
-			cas->list[i]->expired_before =
-			    cas->list[i]->recorded.expired_before;
+		l->expired_before[i] = cas->list[i]->recorded.expired_before;
 	}
 }
 
@@ -141,6 +140,7 @@ loading_end(struct loading *l)
 	crl_list_free(l->stray);
 	free(l->fresh);
 	free(l->gone);
+	free(l->expired_before);
 }
 
 static bool
@@ -193,12 +193,14 @@ replace(struct loading *l, bool compare, struct lists_found *found)
 
 	for (i = 0; i < lists->cas->count; i++) {
 		ca = lists->cas->list[i];
-		if (compare && ca->list != NULL && l->fresh[i] != NULL)
+		if (compare && ca->list != NULL && l->fresh[i] != NULL &&
+		    ca->expired_before == l->expired_before[i])
 			found->differences +=
 			    differences(ca->list, l->fresh[i]);
 		crl_list_free(ca->list);
 		ca->list = l->fresh[i];
 		l->fresh[i] = NULL;
+		ca->expired_before = l->expired_before[i];
 		/* All that has ended was met again. */
 		gone = ca->gone;
 		ca->gone = l->gone[i];

@@ -41,8 +41,9 @@ void lists_init(struct lists *lists, struct cas *cas);
 void lists_free(struct lists *lists);
 
 /*
- * Read all as of a sequence.  What was there before is compared, when it is of
- * the same sequence, and replaced; when it fails, all is as before.
+ * Read all as of a sequence, without what had ended for the last recorded CRL
+ * of each.  What was there before is compared, when it is of the same sequence,
+ * and replaced; when it fails, all is as before.
  */
 enum lists_result lists_load(struct lists *lists, struct db *db, int64_t as_of,
     struct lists_found *found);

@@ -69,9 +69,9 @@ final_changes(struct steps *steps, size_t *count)
 	qsort(steps->list, steps->count, sizeof(*steps->list),
 	    by_serial_and_order);
 	for (i = 0; i < steps->count; i++) {
-		if (n > 0 && memcmp(changes[n - 1].item.serial,
-				 steps->list[i].change.item.serial,
-				 CRL_SERIAL_MAX) == 0)
+		if (n > 0 &&
+		    memcmp(changes[n - 1].item.serial,
+			steps->list[i].change.item.serial, CRL_SERIAL_MAX) == 0)
 			n--;
 		changes[n++] = steps->list[i].change;
 	}
@@ -136,8 +136,8 @@ gather(struct following *f, const struct publication_change *change)
 	bool was_stray, is_stray;
 	size_t i;
 
-	lists_item(change->is_revoked ? &change->after : &change->before,
-	    &item);
+	lists_item(
+	    change->is_revoked ? &change->after : &change->before, &item);
 	memcpy(item.serial, change->after.serial, CRL_SERIAL_MAX);
 	for (i = 0; i < cas->count; i++) {
 		ca = cas->list[i];
@@ -195,8 +195,7 @@ lists_follow(struct lists *lists, struct db *db, int64_t upto)
 	f.steps = calloc(lists->cas->count + 1, sizeof(*f.steps));
 	if (f.steps == NULL)
 		abort();
-	read =
-	    publication_changes(db, lists->sequence, upto, take, &f);
+	read = publication_changes(db, lists->sequence, upto, take, &f);
 	if (read == PUBLICATION_PRUNED)
 		f.result = LISTS_PRUNED;
 	else if (read == PUBLICATION_DONE && apply(&f))
@@ -204,8 +203,7 @@ lists_follow(struct lists *lists, struct db *db, int64_t upto)
 	else if (f.result == LISTS_DONE || read != PUBLICATION_STOPPED)
 		f.result = LISTS_FAILED;
 	/* Applied in part, they are as of no sequence, until all are. */
-	lists->torn =
-	    lists->sequence != upto && (lists->torn || f.applied);
+	lists->torn = lists->sequence != upto && (lists->torn || f.applied);
 	for (i = 0; i <= lists->cas->count; i++)
 		free(f.steps[i].list);
 	free(f.steps);

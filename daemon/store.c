@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/rand.h"
 #include "daemon/store_internal.h"
 #include "encoding/hex.h"
@@ -19,6 +20,7 @@
 enum { DEPTH_MAX = 8, FOLDER_MODE = 0755 };
 
 static const char lock_name[] = ".pappus-crld";
+static const char held_name[] = ".pappus-crld-held";
 
 int
 store_folder(int dir, const char *name, struct err *err)
@@ -100,6 +102,18 @@ lock(struct store *store, struct err *err)
 	return err_set_errno(err, "%s", lock_name);
 }
 
+bool
+store_check(const char *dir, struct err *err)
+{
+	struct stat st;
+
+	if (stat(dir, &st) != 0 || access(dir, R_OK | W_OK | X_OK) != 0)
+		return err_set_errno(err, "PAPPUS_PUBLIC_DIR: %s", dir);
+	return S_ISDIR(st.st_mode) ||
+	       err_set(
+		   err, ERR_CONFIG, "PAPPUS_PUBLIC_DIR: %s is no folder", dir);
+}
+
 struct store *
 store_open(const char *dir, struct err *err)
 {
@@ -147,4 +161,21 @@ int
 store_feed(const struct store *store)
 {
 	return store->feed;
+}
+
+bool
+store_is_held(const struct store *store)
+{
+	return faccessat(store->dir, held_name, F_OK, 0) == 0;
+}
+
+void
+store_hold(struct store *store, bool held)
+{
+	struct err err = {.code = ERR_NONE};
+
+	if (!held)
+		unlinkat(store->dir, held_name, 0);
+	else if (!store_put(store, held_name, "", 0, &err))
+		log_msg(LOG_LEVEL_ERROR, "not-held", "%s", err.detail);
 }

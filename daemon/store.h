@@ -22,6 +22,9 @@ enum { STORE_HOLDER_LEN = 32, STORE_NAME_LEN = 32 };
 
 struct store; /* many threads may use it, each file one */
 
+/* Whether the folder is there and can be written to; it isn't locked. */
+bool store_check(const char *dir, struct err *err);
+
 /*
  * Open the folder, which must exist, lock it, make feed/ and remove what an
  * earlier life left half written.
@@ -35,11 +38,18 @@ void store_free(struct store *store);
  */
 const char *store_holder(const struct store *store);
 
+/*
+ * Whether publishing is held up, a restart included: the database is older
+ * than what is published.
+ */
+bool store_is_held(const struct store *store);
+void store_hold(struct store *store, bool held);
+
 /* A file that is being written. */
 struct store_file {
 	struct store *store; /* NULL: closed */
-	int fd; /* of the file, open for reading too */
-	int folder; /* fd of its folder */
+	int fd;		     /* of the file, open for reading too */
+	int folder;	     /* fd of its folder */
 	char temporary[STORE_NAME_LEN];
 	struct evp_md_ctx_st *digest; /* SHA-256 of what was written */
 	uint64_t len;

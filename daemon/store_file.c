@@ -16,12 +16,7 @@
 #include "daemon/store_internal.h"
 #include "encoding/hex.h"
 
-enum {
-	FILE_MODE = 0644,
-	RANDOM_LEN = 8,
-	SHA256_LEN = 32,
-	PIECE_LEN = 65536
-};
+enum { FILE_MODE = 0644, RANDOM_LEN = 8, SHA256_LEN = 32, PIECE_LEN = 65536 };
 
 /* The last part of a path. */
 static const char *
@@ -76,9 +71,8 @@ store_begin(struct store *store, const char *path, struct store_file *file,
 	memset(file, 0, sizeof(*file));
 	file->store = store;
 	file->fd = -1;
-	file->folder = path == NULL
-			   ? dup(store->feed)
-			   : open_folder(store->dir, path, err);
+	file->folder = path == NULL ? dup(store->feed)
+				    : open_folder(store->dir, path, err);
 	if (file->folder < 0) {
 		err_set_errno(err, "feed/");
 		goto fail;
@@ -299,8 +293,7 @@ map_fd(int fd, const char *path, struct store_map *map, struct err *err)
 		return err_set(err, ERR_MALFORMED, "%s: not a file", path);
 	if (st.st_size == 0)
 		return true;
-	data =
-	    mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
 		return err_set_errno(err, "%s", path);
 	map->data = data;

@@ -90,8 +90,8 @@ note(struct sweep *sweep, size_t known, const char *name, int64_t bytes,
 		found->seen = true;
 		return;
 	}
-	grown = reallocarray(
-	    sweep->files, sweep->count + 1, sizeof(*sweep->files));
+	grown =
+	    reallocarray(sweep->files, sweep->count + 1, sizeof(*sweep->files));
 	if (grown == NULL)
 		abort();
 	sweep->files = grown;

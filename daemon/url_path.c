@@ -21,8 +21,7 @@ decode(const char *from, char out[URL_PATH_MAX + 1])
 		octet = (uint8_t)*from;
 		if (octet == '%') {
 			if (from[1] == '\0' || from[2] == '\0' ||
-			    !hex_decode(from + 1, 2, &octet, 1) ||
-			    octet == '/')
+			    !hex_decode(from + 1, 2, &octet, 1) || octet == '/')
 				return false;
 			from += 2;
 		}
@@ -104,8 +103,8 @@ is_taken(const struct place *places, size_t n, const char *path)
 
 /* n: how many places have been filled, this one's own among them. */
 static void
-assign_der(
-    struct place *places, size_t n, struct place *own, const char *url, char *to)
+assign_der(struct place *places, size_t n, struct place *own, const char *url,
+    char *to)
 {
 	char path[URL_PATH_MAX + 1];
 
@@ -139,8 +138,8 @@ places_assign(struct place *places, size_t n)
 		err_clear(&places[i].err);
 	}
 	for (i = 0; i < n; i++) {
-		assign_der(places, n, &places[i], places[i].crl_url,
-		    places[i].crl);
+		assign_der(
+		    places, n, &places[i], places[i].crl_url, places[i].crl);
 		assign_der(
 		    places, n, &places[i], places[i].ca_url, places[i].ca);
 	}
