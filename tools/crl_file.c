@@ -12,8 +12,6 @@
 
 #include <openssl/evp.h>
 
-#include "encoding/hex.h"
-
 #define PEM_BEGIN "-----BEGIN "
 #define PEM_CRL "-----BEGIN X509 CRL-----"
 #define PEM_END "-----END X509 CRL-----"
@@ -66,12 +64,12 @@ add(struct crl_files *files, const char *path, size_t line, int fd,
 		return err_set_errno(err, "%s", path);
 	if (st.st_size == 0)
 		return refuse(path, line, ERR_MALFORMED, "it is empty", err);
-	list.map = mmap(
-	    NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	list.map =
+	    mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (list.map == MAP_FAILED)
 		return err_set_errno(err, "%s", path);
-	files->lists = reallocarray(
-	    files->lists, files->n + 1, sizeof(*files->lists));
+	files->lists =
+	    reallocarray(files->lists, files->n + 1, sizeof(*files->lists));
 	if (files->lists == NULL)
 		abort();
 	if (!crl_read_open(

@@ -4,14 +4,9 @@
  * pappus-ca crl made at a ceremony.  Whoever is on it is off the feed at once
  * and issues nothing more.
  */
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/clock.h"
-#include "encoding/hex.h"
 #include "tools/crl_file.h"
+#include "tools/pappus.h"
 #include "tools/root_crl.h"
 
 /* A list out of its time would refuse every device, once it is published. */

@@ -8,7 +8,17 @@
 #include "tools/pappus.h"
 
 /* The columns of STATEMENT_SETUP_ISSUERS. */
-enum { ISSUER_ID, PARENT_ID, PURPOSE, CERTIFICATE, CRL_URL, REVOKED, CRL };
+enum {
+	ISSUER_ID,
+	PARENT_ID,
+	PURPOSE,
+	STATE,
+	SKI,
+	CERTIFICATE,
+	CRL_URL,
+	REVOKED_AT,
+	CRL_DER
+};
 
 static bool
 load(const struct db_rows *rows, size_t row, struct registered *ca,
@@ -20,11 +30,11 @@ load(const struct db_rows *rows, size_t row, struct registered *ca,
 
 	*ca = (struct registered){.id = db_rows_int(rows, row, ISSUER_ID),
 	    .parent_id = db_rows_int(rows, row, PARENT_ID),
-	    .revoked = db_rows_int(rows, row, REVOKED) != 0,
+	    .revoked = !db_rows_null(rows, row, REVOKED_AT),
 	    .crl_url = strdup(url == NULL ? "" : url)};
 	if (ca->crl_url == NULL)
 		abort();
-	db_rows_bytea(rows, row, CRL, &ca->crl);
+	db_rows_bytea(rows, row, CRL_DER, &ca->crl);
 	db_rows_bytea(rows, row, CERTIFICATE, &der);
 	ca->cert = cert_decode(der.data, der.len, err);
 	ok = ca->cert != NULL && cert_ski(ca->cert, ca->ski, err) &&
@@ -83,7 +93,7 @@ registered_find(
 void
 registered_name(const struct registered *ca, char out[80])
 {
-	if (X509_NAME_get_text_by_NID(X509_get_subject_name(ca->cert),
-		NID_commonName, out, 80) < 0)
+	if (X509_NAME_get_text_by_NID(
+		X509_get_subject_name(ca->cert), NID_commonName, out, 80) < 0)
 		strcpy(out, "?");
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The CAs that the database knows, for commands that are given lists of them. */
+/* The CAs that the database knows, for commands that are given lists of them.
+ */
 #ifndef PAPPUS_TOOLS_REGISTERED_H
 #define PAPPUS_TOOLS_REGISTERED_H
 

@@ -53,8 +53,8 @@ must_be_named(void *ctx, const struct crl_item *item, struct err *err)
 
 /* A folder of the root that is older than its last list would lose some. */
 static bool
-check_successor(const struct registered *root, const struct crl_read *next,
-    struct err *err)
+check_successor(
+    const struct registered *root, const struct crl_read *next, struct err *err)
 {
 	struct successor s = {.next = next};
 	struct crl_read last;
@@ -63,14 +63,6 @@ check_successor(const struct registered *root, const struct crl_read *next,
 	       (crl_read_open(
 		    root->crl.data, root->crl.len, false, &last, err) &&
 		   crl_read_each(&last, must_be_named, &s, err));
-}
-
-static const char *
-bytea(struct buf *out, const uint8_t *octets, size_t len)
-{
-	buf_add_str(out, "\\x");
-	hex_encode(octets, len, (char *)buf_extend(out, 2 * len + 1));
-	return (const char *)out->data;
 }
 
 /* How many CAs the database didn't know to be revoked; -1: *err says why. */
@@ -89,13 +81,13 @@ tell(struct db *db, const struct crl_file *list, struct buf *skis,
 	    list->crl.this_update);
 	snprintf(next_update, sizeof(next_update), "%" PRId64,
 	    list->crl.next_update);
-	params[SKI] = bytea(&ski, list->issuer->ski, CERT_KEY_ID_LEN);
+	params[SKI] = param_bytea(&ski, list->issuer->ski, CERT_KEY_ID_LEN);
 	params[NUMBER] = number;
 	params[THIS_UPDATE] = this_update;
 	params[NEXT_UPDATE] = next_update;
-	params[DER] = bytea(&der, list->crl.der.at, list->crl.der.len);
+	params[DER] = param_bytea(&der, list->crl.der.at, list->crl.der.len);
 	params[REVOKED_SKIS] = pgarray_end(skis);
-	if (database_call(db, STATEMENT_SETUP_ROOT_CRL, params, &rows, err)) {
+	if (database_call(db, STATEMENT_ROOT_CRL, params, &rows, err)) {
 		count = db_rows_int(rows, 0, 0);
 		db_rows_free(rows);
 	}
@@ -104,46 +96,60 @@ tell(struct db *db, const struct crl_file *list, struct buf *skis,
 	return count;
 }
 
+/* The registered CAs that a list names: their SKIs, and a line for each. */
+static size_t
+find_named(const struct registered_list *registered,
+    const struct crl_file *list, struct buf *skis, struct buf *text)
+{
+	const struct registered *ca;
+	size_t i, named = 0;
+	char name[80];
+
+	for (i = 0; i < registered->n; i++) {
+		ca = &registered->cas[i];
+		if (ca->parent_id != list->issuer->id ||
+		    !names(&list->crl, ca->cert))
+			continue;
+		named++;
+		pgarray_bytea(skis, ca->ski, sizeof(ca->ski));
+		registered_name(ca, name);
+		buf_add_fmt(text, "revoked: issuer %" PRId64 " (%s), %s\n",
+		    ca->id, purpose_name(ca->purpose), name);
+	}
+	return named;
+}
+
 bool
 root_crl_import(struct db *db, const struct registered_list *registered,
     const struct crl_file *list, struct err *err)
 {
-	const struct registered *root = list->issuer, *ca;
+	struct buf skis = BUF_INIT, text = BUF_INIT;
 	struct err why = {.code = ERR_NONE};
-	struct buf skis = BUF_INIT;
-	size_t i, named = 0;
 	int64_t count;
+	size_t named;
 	char name[80];
 
-	if (root->purpose != PURPOSE_ROOT)
+	if (list->issuer->purpose != PURPOSE_ROOT)
 		return err_set(err, ERR_MISMATCH,
 		    "%s is not a root's list: pappus-crld makes the others",
 		    list->path);
 	if (list->crl.der.len > ROOT_CRL_MAX)
 		return err_set(err, ERR_TOO_LONG, "%s has over %d octets",
 		    list->path, ROOT_CRL_MAX);
-	if (!check_successor(root, &list->crl, &why))
-		return err_set(
-		    err, why.code, "%s: %s", list->path, why.detail);
-	for (i = 0; i < registered->n; i++) {
-		ca = &registered->cas[i];
-		if (ca->parent_id != root->id || !names(&list->crl, ca->cert))
-			continue;
-		pgarray_bytea(&skis, ca->ski, sizeof(ca->ski));
-		named++;
-		registered_name(ca, name);
-		printf("revoked: issuer %" PRId64 " (%s), %s\n", ca->id,
-		    purpose_name(ca->purpose), name);
-	}
+	if (!check_successor(list->issuer, &list->crl, &why))
+		return err_set(err, why.code, "%s: %s", list->path, why.detail);
+	named = find_named(registered, list, &skis, &text);
 	count = tell(db, list, &skis, err);
+	if (count >= 0) {
+		registered_name(list->issuer, name);
+		printf("CRL %" PRIu64 " of %s: %zu revoked, %zu of them "
+		       "registered, %" PRId64 " new\n%s",
+		    list->crl.number, name, list->crl.count, named, count,
+		    buf_str(&text));
+	}
 	buf_free(&skis);
-	if (count < 0)
-		return false;
-	registered_name(root, name);
-	printf("CRL %" PRIu64 " of %s: %zu revoked, %zu of them registered, "
-	       "%" PRId64 " new\n",
-	    list->crl.number, name, list->crl.count, named, count);
-	return true;
+	buf_free(&text);
+	return count >= 0;
 }
 
 bool

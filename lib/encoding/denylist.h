@@ -130,8 +130,8 @@ struct denylist_writer {
 };
 
 /* Begin a file; what w holds is not looked at. */
-bool denylist_write_begin(struct denylist_writer *w, sink_fn *sink,
-    void *ctx, struct err *err);
+bool denylist_write_begin(
+    struct denylist_writer *w, sink_fn *sink, void *ctx, struct err *err);
 
 /*
  * Write one item of a list.  Lists come in their order, items sorted and none
