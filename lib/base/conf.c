@@ -44,7 +44,8 @@ static const struct conf_row rows[CONF_MAX] = {
     [CONF_METRICS_FILE] = {"PAPPUS_METRICS_FILE", CONF_CRLD, false, false, 0, 0,
 	0, "file for metrics, for node_exporter's textfile collector"},
     [CONF_REBUILD_S] = {"PAPPUS_REBUILD_SECONDS", CONF_CRLD, false, true, 21600,
-	1, 21600, "seconds after which all CRLs are made anew"},
+	1, 21600,
+	"seconds after which all lists are read and all CRLs made anew"},
 };
 
 static int64_t numbers[CONF_MAX];
