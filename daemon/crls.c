@@ -62,8 +62,7 @@ load(struct crls *s)
 		judge(s, lists_follow(&s->lists, s->db, as_of));
 	result = lists_load(&s->lists, s->db, as_of, &found);
 	now = clock_mono_us();
-	s->load_us =
-	    now + (result == LISTS_ISSUERS ? SECOND_US : LOAD_AGAIN_US);
+	s->load_us = now + (result == LISTS_FAILED ? LOAD_AGAIN_US : SECOND_US);
 	s->load_failing = result == LISTS_FAILED;
 	if (!judge(s, result))
 		return false;
