@@ -55,9 +55,9 @@ static const struct statement_row rows[STATEMENT_MAX] = {
 	ADMIN("admin_certificate_revoke", 3, ",$5,$6,$7"),
     [STATEMENT_ISSUER_LIST] = ADMIN("admin_issuer_list", 0, ""),
     [STATEMENT_ISSUER_UPDATE] = ADMIN("admin_issuer_update", 2, ",$5,$6"),
-    [STATEMENT_ISSUER_REGISTER] = {"issuer_register", 11,
+    [STATEMENT_ISSUER_REGISTER] = {"issuer_register", 12,
 	"SELECT pappus.setup_issuer_register($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,"
-	"$11)"},
+	"$11,$12)"},
     [STATEMENT_ISSUER_BY_SKI] = {"issuer_by_ski", 1,
 	"SELECT pappus.setup_issuer_by_ski($1)"},
     [STATEMENT_ADMIN_TOKEN_CREATE] = {"admin_token_create", 4,
