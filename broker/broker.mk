@@ -1,28 +1,32 @@
 # SPDX-License-Identifier: ISC
 # What runs on the broker's host: pappus-brokerd and the mosquitto plugin.
-sbin_PROGRAMS += pappus-brokerd
 
-pappus_brokerd_SOURCES = broker/brokerd.c broker/brokerd.h \
-	broker/brokerd_canary.c \
-	broker/brokerd_client.c broker/brokerd_client.h \
-	broker/brokerd_conf.c broker/brokerd_conf.h \
-	broker/brokerd_crl_file.c broker/brokerd_crl_file.h \
-	broker/brokerd_denials.c broker/brokerd_denials.h \
-	broker/brokerd_feed.c \
-	broker/brokerd_fetch.c broker/brokerd_fetch.h \
-	broker/brokerd_file.c broker/brokerd_file.h \
-	broker/brokerd_folder.c broker/brokerd_folder.h \
-	broker/brokerd_hook.c \
-	broker/brokerd_lists.c broker/brokerd_lists.h \
-	broker/brokerd_lists_offers.c broker/brokerd_lists_update.c \
-	broker/brokerd_mqtt.c broker/brokerd_mqtt.h \
-	broker/brokerd_report.c broker/brokerd_report.h \
-	broker/brokerd_rules.c broker/brokerd_rules.h \
-	broker/brokerd_runner.c broker/brokerd_runner.h \
-	broker/brokerd_shared.c \
-	broker/brokerd_signal.c broker/brokerd_signal.h \
-	broker/brokerd_status.c broker/brokerd_status.h \
-	broker/brokerd_trust.c broker/brokerd_trust.h
-pappus_brokerd_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(CURL_CFLAGS) \
-	$(SSL_CFLAGS)
-pappus_brokerd_LDADD = libpappus.a $(CURL_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
+# The plugin is mosquitto's to load: libc and libcrypto alone, nothing seen of
+# it but the three functions of the plugin API.  What it needs of lib/ is
+# compiled for it, since an archive of programs is no good in a shared object.
+pappus_plugindir = $(pkglibdir)
+pappus_plugin_PROGRAMS = pappus_mosquitto.so
+pappus_mosquitto_so_SOURCES = \
+	broker/plugin.c \
+	broker/plugin_file.c broker/plugin_file.h \
+	broker/plugin_follower.c broker/plugin_follower.h \
+	broker/plugin_gate.c broker/plugin_gate.h \
+	broker/plugin_identity.c broker/plugin_identity.h \
+	broker/plugin_issuers.c broker/plugin_issuers.h \
+	broker/plugin_list.c broker/plugin_list.h \
+	broker/plugin_sessions.c broker/plugin_sessions.h \
+	lib/base/buf.c lib/base/clock.c lib/base/err.c lib/base/rand.c \
+	lib/encoding/base32.c lib/encoding/denylist.c lib/encoding/feed.c \
+	lib/encoding/hex.c lib/encoding/name.c lib/encoding/ulid.c
+pappus_mosquitto_so_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+pappus_mosquitto_so_CFLAGS = $(AM_CFLAGS) -fPIC -fvisibility=hidden
+pappus_mosquitto_so_LDFLAGS = -shared $(HARDEN_LDFLAGS)
+pappus_mosquitto_so_LDADD = $(CRYPTO_LIBS)
+
+# The broker's configuration, shipped and tested as it stands.
+pappus_brokerdir = $(pkgdatadir)/broker
+dist_pappus_broker_DATA = \
+	broker/mosquitto-crlfile.conf \
+	broker/mosquitto-plugin.conf
+
+include broker/brokerd.mk
