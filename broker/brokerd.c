@@ -92,12 +92,11 @@ write_reports(struct brokerd *b, const struct status_view *view)
 	report_metrics(view, now, &text);
 	folder = file_folder_open(b->conf.metrics_file, &name, &err);
 	if (folder >= 0 &&
-	    file_replace(
-		folder, name, 0644, text.data, text.len, false, &err))
+	    file_replace(folder, name, 0644, text.data, text.len, false, &err))
 		status_accept(b->status, NULL, "metrics");
 	else
-		status_refuse(b->status, NULL, "metrics", "", REFUSED_LOCAL,
-		    err.detail);
+		status_refuse(
+		    b->status, NULL, "metrics", "", REFUSED_LOCAL, err.detail);
 	if (folder >= 0)
 		close(folder);
 out:
@@ -157,11 +156,11 @@ serve(struct brokerd *b, const sigset_t *signals)
 	pthread_t thread[THREADS_MAX];
 	size_t n = 0, i;
 
-#define START(function, argument)                                             \
-	do {                                                                  \
-		if (pthread_create(&thread[n++], NULL, (function), (argument)) != \
-		    0)                                                        \
-			abort();                                              \
+#define START(function, argument)                                         \
+	do {                                                              \
+		if (pthread_create(                                       \
+			&thread[n++], NULL, (function), (argument)) != 0) \
+			abort();                                          \
 	} while (0)
 	for (i = 0; i < b->conf.url_count; i++) {
 		host[i] = (struct feed_host){.brokerd = b, .index = i};
@@ -194,8 +193,8 @@ check_files(struct brokerd *b, struct err *err)
 	if (b->trust == NULL)
 		return false;
 	if (access(b->conf.feed_ca_file, R_OK) != 0)
-		return err_set_errno(err, "PAPPUS_FEED_CA_FILE: %.150s",
-		    b->conf.feed_ca_file);
+		return err_set_errno(
+		    err, "PAPPUS_FEED_CA_FILE: %.150s", b->conf.feed_ca_file);
 	for (canary = 0; canary < CANARIES; canary++)
 		if (b->conf.canary[canary] != NULL &&
 		    !client_check(b->conf.canary[canary], err))
@@ -208,15 +207,16 @@ init(struct brokerd *b)
 {
 	pthread_condattr_t attr;
 
-	*b = (struct brokerd){.hook_socket = -1,
-	    .folder = {.fd = -1, .lock = -1}};
+	*b = (struct brokerd){
+	    .hook_socket = -1, .folder = {.fd = -1, .lock = -1}};
 	b->status = status_new();
 	b->stop_event = eventfd(0, EFD_CLOEXEC);
 	b->hook_event = eventfd(0, EFD_CLOEXEC);
 	if (b->stop_event < 0 || b->hook_event < 0)
 		abort();
 	pthread_mutex_init(&b->lock, NULL);
-	/* Waiting must not depend on the wall's clock, which may be put right. */
+	/* Waiting must not depend on the wall's clock, which may be put right.
+	 */
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&b->changed, &attr);
@@ -308,8 +308,7 @@ health(void)
 	int folder = -1;
 
 	if (brokerd_conf_load(&conf, &err)) {
-		buf_add_fmt(
-		    &path, "%s/" REPORT_HEALTH_FILE, conf.feed_dir);
+		buf_add_fmt(&path, "%s/" REPORT_HEALTH_FILE, conf.feed_dir);
 		folder = file_folder_open(buf_str(&path), &name, &err);
 		if (folder >= 0)
 			map = file_map_open(folder, name, &err);
@@ -363,8 +362,7 @@ main(int argc, char **argv)
 	}
 	if (argc > 2 || (argc == 2 && !check_only)) {
 		fprintf(stderr,
-		    "pappus-brokerd: unknown option %s; see --help\n",
-		    argv[1]);
+		    "pappus-brokerd: unknown option %s; see --help\n", argv[1]);
 		return EXIT_FAILURE;
 	}
 	if (!run(check_only, &err)) {

@@ -42,9 +42,9 @@ struct brokerd {
 
 	atomic_bool stop;
 	atomic_bool failed; /* stop with an exit status that says so */
-	int stop_event; /* eventfd, readable from then on */
+	int stop_event;	    /* eventfd, readable from then on */
 
-	pthread_mutex_t lock; /* of all below */
+	pthread_mutex_t lock;	/* of all below */
 	pthread_cond_t changed; /* denials, or what a host serves */
 	uint64_t changes;
 	bool have_state;
@@ -53,8 +53,8 @@ struct brokerd {
 	struct denials *denials; /* NULL: none yet */
 	struct host_state host[BROKERD_HOSTS_MAX];
 	char hooked[2][FEED_NAME_LEN + 1]; /* kept for the hook's thread */
-	uint64_t reloads;	  /* of the broker; the canaries look at it */
-	int64_t reloaded_us;	  /* when it was signalled, clock_mono_us */
+	uint64_t reloads;	    /* of the broker; the canaries look at it */
+	int64_t reloaded_us;	    /* when it was signalled, clock_mono_us */
 	int64_t reload_measured_us; /* by the canary; 0: not yet */
 };
 

@@ -21,24 +21,24 @@ static void
 judge(struct brokerd *b, enum canary canary, enum canary_result result,
     const struct err *err)
 {
-	enum alarm alarm = canary == CANARY_GOOD ? ALARM_CANARY_GOOD
-						 : ALARM_CANARY_REVOKED;
-	bool right = result == (canary == CANARY_GOOD ? CANARY_ACCEPTED
-						      : CANARY_REFUSED);
+	enum alarm alarm =
+	    canary == CANARY_GOOD ? ALARM_CANARY_GOOD : ALARM_CANARY_REVOKED;
+	bool right = result ==
+		     (canary == CANARY_GOOD ? CANARY_ACCEPTED : CANARY_REFUSED);
 
 	status_set_canary(b->status, canary, result, clock_wall_ms());
 	if (right)
 		status_quiet(b->status, alarm);
 	else if (result == CANARY_ACCEPTED)
-		status_alarm(b->status, alarm,
-		    "the broker let the revoked canary in");
+		status_alarm(
+		    b->status, alarm, "the broker let the revoked canary in");
 	else if (result == CANARY_REFUSED)
 		status_alarm(b->status, alarm,
 		    "the broker refused the good canary: %s", err->detail);
 	else
 		status_alarm(b->status, alarm,
-		    "the %s canary could not be tried: %s",
-		    canary_name(canary), err->detail);
+		    "the %s canary could not be tried: %s", canary_name(canary),
+		    err->detail);
 }
 
 /* Try one that is configured. */

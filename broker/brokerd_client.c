@@ -60,8 +60,8 @@ take_id(struct client *c, const char *path, struct err *err)
 	int len;
 
 	if (at < 0 || X509_NAME_get_index_by_NID(name, NID_commonName, at) >= 0)
-		return err_set(err, ERR_CONFIG,
-		    "%.150s: it has not exactly one CN", path);
+		return err_set(
+		    err, ERR_CONFIG, "%.150s: it has not exactly one CN", path);
 	len = X509_NAME_get_text_by_NID(
 	    name, NID_commonName, c->id, sizeof(c->id));
 	return (len > 0 && strlen(c->id) == (size_t)len) ||
@@ -223,8 +223,7 @@ again(struct client *c, int rc, bool established, struct err *err)
 						 : CANARY_FAILED;
 	case SSL_ERROR_SSL:
 		if (!established ||
-		    ERR_GET_REASON(error) !=
-			SSL_R_UNEXPECTED_EOF_WHILE_READING)
+		    ERR_GET_REASON(error) != SSL_R_UNEXPECTED_EOF_WHILE_READING)
 			return judge(error, err);
 		break;
 	default:
@@ -336,8 +335,8 @@ enum canary_result
 client_try(
     const struct client_target *target, const char *prefix, struct err *err)
 {
-	struct client c = {.target = target,
-	    .deadline = clock_mono_us() + target->timeout_us};
+	struct client c = {
+	    .target = target, .deadline = clock_mono_us() + target->timeout_us};
 	enum canary_result result = CANARY_FAILED;
 
 	if (begin(&c, prefix, err) && connect_any(&c, err)) {

@@ -17,8 +17,7 @@ enum { URL_MAX = 200 };
 
 /* One address, which ends in "/" from here on. */
 static bool
-add_url(
-    struct brokerd_conf *conf, const char *url, size_t len, struct err *err)
+add_url(struct brokerd_conf *conf, const char *url, size_t len, struct err *err)
 {
 	bool slash = url[len - 1] == '/';
 	char *copy;

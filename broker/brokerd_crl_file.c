@@ -19,7 +19,7 @@
 #define PEM_LABEL "X509 CRL"
 
 enum {
-	FILE_MODE = 0644,	   /* CRLs are public, and mosquitto reads it */
+	FILE_MODE = 0644, /* CRLs are public, and mosquitto reads it */
 	NOT_READY_US = 60 * 1000000, /* a broker that starts so long hangs */
 };
 
@@ -30,10 +30,10 @@ struct crl_file {
 	struct stat put; /* the file as we left it */
 	bool is_put;
 	uint64_t entries;
-	bool signal;		 /* the broker is still to be told */
-	int64_t signal_since;	 /* of clock_mono_us, as all */
-	int64_t signalled;	 /* the last time; 0: never */
-	unsigned int failures;	 /* to write */
+	bool signal;	       /* the broker is still to be told */
+	int64_t signal_since;  /* of clock_mono_us, as all */
+	int64_t signalled;     /* the last time; 0: never */
+	unsigned int failures; /* to write */
 	int64_t retry_at;
 };
 
@@ -132,8 +132,7 @@ log_put(const struct crl_file *file, size_t count)
 }
 
 static void
-replace(
-    struct crl_file *file, const struct crl_file_list *lists, size_t count)
+replace(struct crl_file *file, const struct crl_file_list *lists, size_t count)
 {
 	struct brokerd *b = file->b;
 	struct err err = {0};

@@ -146,8 +146,7 @@ search_section(const struct search *in, const struct denylist_file *file,
 	size_t i;
 
 	for (i = 0; i < file->count[s]; i++) {
-		digits =
-		    (const char *)file->at[s] + i * DENYLIST_DEVICE_LEN;
+		digits = (const char *)file->at[s] + i * DENYLIST_DEVICE_LEN;
 		if (!denylist_has_device(in->old, digits) &&
 		    denylist_has_device(in->new, digits) &&
 		    !(elsewhere && is_added(&in->new->delta, digits)))
@@ -167,8 +166,7 @@ denials_each_new(const struct denials *old, const struct denials *new,
 	 * base, what the old one did.
 	 */
 	if (strcmp(old->base_name, new->base_name) == 0)
-		search_section(
-		    &in, &old->list.delta, DENYLIST_DEVICES_REMOVED);
+		search_section(&in, &old->list.delta, DENYLIST_DEVICES_REMOVED);
 	else
 		search_section(&in, &new->list.base, DENYLIST_DEVICES_ADDED);
 }

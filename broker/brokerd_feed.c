@@ -70,8 +70,8 @@ get_base(struct feed *f, const struct denials *old, struct file_draft *draft,
 	if (old != NULL &&
 	    strcmp(denials_base_name(old), f->state.deny_base) == 0)
 		return file_map_ref(denials_base(old));
-	return brokerd_get_file(f->b, f->fetch, f->index, f->state.deny_base,
-	    draft, why, err);
+	return brokerd_get_file(
+	    f->b, f->fetch, f->index, f->state.deny_base, draft, why, err);
 }
 
 /* Fetched and verified, not yet in place; the drafts are the caller's. */
@@ -97,8 +97,8 @@ get_denials(
 	else
 		file_map_unref(base);
 	if (new == NULL)
-		refuse(f, what,
-		    what[5] == 'b' ? s->deny_base : s->deny_delta, why, &err);
+		refuse(f, what, what[5] == 'b' ? s->deny_base : s->deny_delta,
+		    why, &err);
 	return new;
 }
 
@@ -202,8 +202,8 @@ adopt(struct feed *f)
 		pthread_mutex_unlock(&f->b->lock);
 	}
 	if (!ok) {
-		refuse(f, "deny-list", f->state.deny_delta, REFUSED_LOCAL,
-		    &err);
+		refuse(
+		    f, "deny-list", f->state.deny_delta, REFUSED_LOCAL, &err);
 		goto out;
 	}
 	status_accept(f->b->status, f->url, "deny-base");
@@ -295,8 +295,7 @@ handle(struct feed *f)
 		status_accept(f->b->status, NULL, "deny-list");
 	f->handled = ok;
 	if (!ok)
-		f->retry_at =
-		    clock_mono_us() + rules_retry_us(++f->failures);
+		f->retry_at = clock_mono_us() + rules_retry_us(++f->failures);
 }
 
 static void

@@ -163,10 +163,8 @@ bool
 fetch_get(struct fetch *f, const char *url, const struct fetch_limits *limits,
     sink_fn *sink, void *ctx, enum refusal *why, struct err *err)
 {
-	struct answer answer = {.curl = f->curl,
-	    .sink = sink,
-	    .ctx = ctx,
-	    .left = limits->len};
+	struct answer answer = {
+	    .curl = f->curl, .sink = sink, .ctx = ctx, .left = limits->len};
 	long status = 0;
 	CURLcode code;
 

@@ -222,8 +222,8 @@ file_map_digest(const struct file_map *map, char name[FEED_NAME_LEN + 1])
 {
 	uint8_t digest[DIGEST_LEN];
 
-	if (EVP_Digest(
-		map->data, map->len, digest, NULL, EVP_sha256(), NULL) != 1)
+	if (EVP_Digest(map->data, map->len, digest, NULL, EVP_sha256(), NULL) !=
+	    1)
 		abort();
 	hex_encode(digest, sizeof(digest), name);
 }

@@ -49,8 +49,8 @@ void file_draft_digest(struct file_draft *draft, char name[FEED_NAME_LEN + 1]);
  * Give the file its name, in place of another, and see that it outlasts a
  * loss of power when durable.  The draft is over, whether that worked or not.
  */
-bool file_draft_keep(struct file_draft *draft, const char *name, bool durable,
-    struct err *err);
+bool file_draft_keep(
+    struct file_draft *draft, const char *name, bool durable, struct err *err);
 
 /* Remove what was begun.  One that is over, or zeroed, may be dropped. */
 void file_draft_drop(struct file_draft *draft);

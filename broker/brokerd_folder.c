@@ -163,8 +163,7 @@ is_garbage(const struct folder *folder, const char *name, int64_t age_s)
 }
 
 static bool
-is_extra(
-    const char (*extra)[FEED_NAME_LEN + 1], size_t n, const char *name)
+is_extra(const char (*extra)[FEED_NAME_LEN + 1], size_t n, const char *name)
 {
 	size_t i;
 

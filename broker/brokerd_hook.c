@@ -67,8 +67,8 @@ read_list(struct brokerd *b)
 	base = folder_map(&b->folder, state.deny_base, &ignored);
 	delta = folder_map(&b->folder, state.deny_delta, &ignored);
 	if (base != NULL && delta != NULL &&
-	    denylist_file_read(file_map_data(delta), file_map_len(delta), file,
-		&ignored)) {
+	    denylist_file_read(
+		file_map_data(delta), file_map_len(delta), file, &ignored)) {
 		state.sequence = file->to;
 		denials = denials_new(
 		    NULL, base, delta, &state, &why, &what, &ignored);
@@ -167,8 +167,7 @@ send_some(struct hook *h)
 		return;
 	buf_reset(&h->queue);
 	h->next = 0;
-	if (h->seen != NULL && !h->recorded &&
-	    write_record(h->b, h->seen)) {
+	if (h->seen != NULL && !h->recorded && write_record(h->b, h->seen)) {
 		h->recorded = true;
 		keep(h->b, h->seen);
 	}

@@ -48,8 +48,7 @@ look_back(struct lists *lists, const struct list *list, const char *url,
 }
 
 static void
-add_offer(
-    struct list_offer *out, const struct feed_crl *crl, size_t host)
+add_offer(struct list_offer *out, const struct feed_crl *crl, size_t host)
 {
 	if (crl->number > out->number) {
 		*out = (struct list_offer){.number = crl->number};
@@ -71,9 +70,8 @@ lists_find_offer(
 	*out = (struct list_offer){.number = list->number};
 	pthread_mutex_lock(&b->lock);
 	for (i = 0; i < b->conf.url_count; i++) {
-		crl = b->host[i].known
-			  ? find_crl(&b->host[i].state, list->ski)
-			  : NULL;
+		crl = b->host[i].known ? find_crl(&b->host[i].state, list->ski)
+				       : NULL;
 		if (crl == NULL)
 			continue;
 		if (b->host[i].state.sequence >= b->state.sequence)

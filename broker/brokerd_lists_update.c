@@ -71,8 +71,8 @@ log_list(const struct list *list, int64_t cost_us)
 }
 
 static void
-refuse(struct lists *lists, const char *from, const char *ski,
-    const char *name, enum refusal why, const struct err *err)
+refuse(struct lists *lists, const char *from, const char *ski, const char *name,
+    enum refusal why, const struct err *err)
 {
 	char what[LISTS_WHAT_LEN + 1];
 
@@ -132,11 +132,12 @@ refused(struct lists *lists, const struct list *list,
     const struct list_offer *offer, size_t host, enum refusal why,
     const struct err *err)
 {
-	refuse(lists, lists->b->conf.url[host], list->ski, offer->name, why,
-	    err);
+	refuse(
+	    lists, lists->b->conf.url[host], list->ski, offer->name, why, err);
 	/* A host that hangs must not hang us once for every CA. */
 	if (why == REFUSED_UNREACHABLE || why == REFUSED_TLS)
-		lists->host[host].retry_at = clock_mono_us() +
+		lists->host[host].retry_at =
+		    clock_mono_us() +
 		    rules_retry_us(++lists->host[host].failures);
 }
 
@@ -160,14 +161,13 @@ take_from(struct lists *lists, struct list *list, const struct issuer *issuer,
 	}
 	lists->host[host].failures = 0;
 	why = REFUSED_MALFORMED;
-	ok = crl_read_open(file_map_data(map), file_map_len(map), true, &crl,
-		 &err) &&
+	ok = crl_read_open(
+		 file_map_data(map), file_map_len(map), true, &crl, &err) &&
 	     trust_check_crl(&crl, issuer, offer->number,
 		 clock_wall_ms() / 1000, &why, &err);
 	if (ok) {
 		why = REFUSED_LOCAL;
-		ok = install(
-		    lists, list, &crl, offer->name, map, &draft, &err);
+		ok = install(lists, list, &crl, offer->name, map, &draft, &err);
 	}
 	if (!ok)
 		refused(lists, list, offer, host, why, &err);
@@ -245,8 +245,7 @@ lists_take_offer(struct lists *lists, struct list *list,
 static bool
 restore(struct lists *lists, struct list *list, const struct feed_crl *from)
 {
-	const struct issuer *issuer =
-	    issuers_find(lists->issuers, from->ski);
+	const struct issuer *issuer = issuers_find(lists->issuers, from->ski);
 	enum refusal why = REFUSED_MALFORMED;
 	struct file_map *map = NULL;
 	struct err err = {0};
@@ -258,8 +257,8 @@ restore(struct lists *lists, struct list *list, const struct feed_crl *from)
 	if (map != NULL &&
 	    crl_read_open(
 		file_map_data(map), file_map_len(map), true, &crl, &err) &&
-	    trust_check_crl(&crl, issuer, from->number, crl.this_update, &why,
-		&err)) {
+	    trust_check_crl(
+		&crl, issuer, from->number, crl.this_update, &why, &err)) {
 		memcpy(list->ski, from->ski, sizeof(list->ski));
 		hold(list, &crl, from->name, map);
 		return true;

@@ -43,8 +43,7 @@ add_string(struct buf *out, const char *s)
 }
 
 bool
-mqtt_add_connect(
-    struct buf *out, const char *client_id, uint16_t keep_alive_s)
+mqtt_add_connect(struct buf *out, const char *client_id, uint16_t keep_alive_s)
 {
 	size_t len = strlen(client_id);
 

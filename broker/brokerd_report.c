@@ -30,16 +30,14 @@ add_seconds(struct buf *out, const char *name, int64_t ms)
 }
 
 static void
-gauge_seconds(
-    struct buf *out, const char *name, const char *help, int64_t ms)
+gauge_seconds(struct buf *out, const char *name, const char *help, int64_t ms)
 {
 	begin(out, name, "gauge", help);
 	add_seconds(out, name, ms);
 }
 
 static void
-counter(
-    struct buf *out, const char *name, const char *help, uint64_t value)
+counter(struct buf *out, const char *name, const char *help, uint64_t value)
 {
 	begin(out, name, "counter", help);
 	buf_add_fmt(out, PREFIX "%s %" PRIu64 "\n", name, value);
@@ -78,8 +76,7 @@ enum crl_value {
 static const char *const crl_values[CRL_VALUES][2] = {
     [CRL_VALUE_NUMBER] = {"crl_number", "Number of the CRL that is held."},
     [CRL_VALUE_AGE] = {"crl_age_seconds", "Time since its thisUpdate."},
-    [CRL_VALUE_NEXT] = {"crl_next_update_timestamp_seconds",
-	"Its nextUpdate."},
+    [CRL_VALUE_NEXT] = {"crl_next_update_timestamp_seconds", "Its nextUpdate."},
     [CRL_VALUE_ENTRIES] = {"crl_entries", "Revoked certificates in it."},
 };
 
@@ -87,8 +84,8 @@ static void
 add_crl(const struct status_crl *crl, enum crl_value value, int64_t now_ms,
     struct buf *out)
 {
-	buf_add_fmt(out, PREFIX "%s{ca=\"%s\"} ", crl_values[value][0],
-	    crl->ski);
+	buf_add_fmt(
+	    out, PREFIX "%s{ca=\"%s\"} ", crl_values[value][0], crl->ski);
 	switch (value) {
 	case CRL_VALUE_NUMBER:
 		buf_add_fmt(out, "%" PRIu64 "\n", crl->number);
@@ -116,8 +113,7 @@ add_crls(const struct status_view *view, int64_t now_ms, struct buf *out)
 	if (view->crl_count == 0)
 		return;
 	for (value = 0; value < CRL_VALUES; value++) {
-		begin(out, crl_values[value][0], "gauge",
-		    crl_values[value][1]);
+		begin(out, crl_values[value][0], "gauge", crl_values[value][1]);
 		for (i = 0; i < view->crl_count; i++)
 			add_crl(&view->crl[i], value, now_ms, out);
 	}
@@ -130,8 +126,8 @@ add_broker(const struct status_view *view, struct buf *out)
 	counter(out, "hooks_failed_total", "Those of them that failed.",
 	    view->hooks_failed);
 	begin(out, "hooks_waiting", "gauge", "Hooks that wait or run.");
-	buf_add_fmt(out, PREFIX "hooks_waiting %" PRIu64 "\n",
-	    view->hooks_waiting);
+	buf_add_fmt(
+	    out, PREFIX "hooks_waiting %" PRIu64 "\n", view->hooks_waiting);
 	counter(out, "reloads_total",
 	    "Times that the broker was told to read its CRLs again.",
 	    view->reloads);
@@ -167,8 +163,7 @@ add_canaries(const struct status_view *view, struct buf *out)
 }
 
 void
-report_metrics(
-    const struct status_view *view, int64_t now_ms, struct buf *out)
+report_metrics(const struct status_view *view, int64_t now_ms, struct buf *out)
 {
 	enum refusal why;
 	enum alarm alarm;
@@ -194,13 +189,11 @@ report_metrics(
 /* ---------------------------------------------------------------- health */
 
 void
-report_health(
-    const struct status_view *view, int64_t now_ms, struct buf *out)
+report_health(const struct status_view *view, int64_t now_ms, struct buf *out)
 {
 	enum alarm alarm;
 
-	buf_add_fmt(
-	    out, HEALTH_FIRST "time %" PRId64 "\n", now_ms);
+	buf_add_fmt(out, HEALTH_FIRST "time %" PRId64 "\n", now_ms);
 	if (view->have_state)
 		buf_add_fmt(out, "state %" PRIu64 " %" PRId64 "\n",
 		    view->sequence, view->state_time_ms);

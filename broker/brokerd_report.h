@@ -33,7 +33,6 @@ enum health { HEALTH_FINE = 0, HEALTH_ALARM = 1, HEALTH_UNKNOWN = 2 };
  * Judge the text of the file "health" at that moment and append one line,
  * without its end, that says it.
  */
-enum health report_judge(
-    const char *text, int64_t now_ms, struct buf *line);
+enum health report_judge(const char *text, int64_t now_ms, struct buf *line);
 
 #endif

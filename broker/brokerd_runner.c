@@ -59,7 +59,8 @@ answer(struct runner *r, const char *device, const char *why)
 	struct runner_outcome outcome = {.ok = why == NULL};
 
 	snprintf(outcome.device, sizeof(outcome.device), "%s", device);
-	snprintf(outcome.why, sizeof(outcome.why), "%s", why == NULL ? "" : why);
+	snprintf(
+	    outcome.why, sizeof(outcome.why), "%s", why == NULL ? "" : why);
 	if (write(r->socket, &outcome, sizeof(outcome)) !=
 	    (ssize_t)sizeof(outcome))
 		_exit(EXIT_FAILURE);
@@ -159,8 +160,7 @@ serve(struct runner *r)
 			fds[i] = (struct pollfd){
 			    .fd = r->slot[i].pid != 0 ? r->slot[i].fd : -1,
 			    .events = POLLIN};
-		fds[i] =
-		    (struct pollfd){.fd = r->socket, .events = POLLIN};
+		fds[i] = (struct pollfd){.fd = r->socket, .events = POLLIN};
 		if (poll(fds, RUNNER_SLOTS + 1, kill_late(r)) < 0)
 			continue;
 		for (i = 0; i < RUNNER_SLOTS; i++)

@@ -102,8 +102,8 @@ fetch_file(struct brokerd *b, struct fetch *f, size_t host, const char *name,
 	bool ok;
 
 	buf_add_fmt(&url, "%s%s", b->conf.url[host], name);
-	ok = fetch_get(f, buf_str(&url), &limits, file_draft_add, draft, why,
-	    err);
+	ok = fetch_get(
+	    f, buf_str(&url), &limits, file_draft_add, draft, why, err);
 	buf_free(&url);
 	if (!ok)
 		return NULL;

@@ -56,8 +56,8 @@ is_broker(pid_t pid, struct err *err)
 
 	snprintf(path, sizeof(path), "/proc/%ld/comm", (long)pid);
 	if (!read_text(path, text))
-		return err_set_errno(err, "cannot look at process %ld",
-		    (long)pid);
+		return err_set_errno(
+		    err, "cannot look at process %ld", (long)pid);
 	text[strcspn(text, "\n")] = '\0';
 	return strcmp(text, BROKER) == 0 ||
 	       err_set(err, ERR_MISMATCH,
@@ -115,8 +115,8 @@ signal_broker(const char *pid_file, struct err *err)
 			 0)
 			result = SIGNAL_SENT;
 		else
-			err_set_errno(err, "cannot signal process %ld",
-			    (long)pid);
+			err_set_errno(
+			    err, "cannot signal process %ld", (long)pid);
 	}
 	close(fd);
 	return result;

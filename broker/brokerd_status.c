@@ -183,8 +183,8 @@ status_refuse(struct status *status, const char *from, const char *what,
 	bool changed;
 
 	pthread_mutex_lock(&status->lock);
-	changed = note(status, from == NULL ? "" : from, what, name, why,
-	    detail);
+	changed =
+	    note(status, from == NULL ? "" : from, what, name, why, detail);
 	pthread_mutex_unlock(&status->lock);
 	if (changed)
 		log_event(LOG_LEVEL_WARN, "refused", fields);

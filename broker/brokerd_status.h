@@ -111,8 +111,7 @@ void status_refuse(struct status *status, const char *from, const char *what,
     const char *name, enum refusal why, const char *detail);
 
 /* It was taken; logged when it had been refused. */
-void status_accept(
-    struct status *status, const char *from, const char *what);
+void status_accept(struct status *status, const char *from, const char *what);
 
 /* Whether something is refused for that at present; *detail says it. */
 bool status_refuses(
@@ -122,8 +121,7 @@ bool status_refuses(
  * Set an alarm, with a printf-like line for --health, or take it back; each
  * change is logged.  A line that differs is no change.
  */
-void status_alarm(
-    struct status *status, enum alarm alarm, const char *fmt, ...)
+void status_alarm(struct status *status, enum alarm alarm, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void status_quiet(struct status *status, enum alarm alarm);
 

@@ -222,23 +222,21 @@ names_key(const struct crl_read *crl, const struct issuer *issuer)
 }
 
 static bool
-check_time(const struct crl_read *crl, int64_t now, enum refusal *why,
-    struct err *err)
+check_time(
+    const struct crl_read *crl, int64_t now, enum refusal *why, struct err *err)
 {
 	char text[CLOCK_RFC3339_LEN + 1];
 
 	*why = REFUSED_EXPIRED;
 	clock_rfc3339(crl->next_update * 1000, text);
 	if (crl->next_update <= now)
-		return err_set(
-		    err, ERR_REFUSED, "its nextUpdate was %s", text);
+		return err_set(err, ERR_REFUSED, "its nextUpdate was %s", text);
 	*why = REFUSED_NOT_YET_VALID;
 	clock_rfc3339(crl->this_update * 1000, text);
-	return crl->this_update <= now ||
-	       err_set(err, ERR_REFUSED,
-		   "its thisUpdate is %s, %" PRId64
-		   " seconds ahead of our clock",
-		   text, crl->this_update - now);
+	return crl->this_update <= now || err_set(err, ERR_REFUSED,
+					      "its thisUpdate is %s, %" PRId64
+					      " seconds ahead of our clock",
+					      text, crl->this_update - now);
 }
 
 bool
