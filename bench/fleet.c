@@ -24,6 +24,7 @@ static const char usage[] =
     "certificate and its key, PEM.  They are numbered from 0.\n"
     "  --keepalive S     of MQTT, in seconds (60)\n"
     "  --at-once N       handshakes at a time (32)\n"
+    "  --suffix TEXT     what the client ids have after the device's id\n"
     "input, a line each:\n"
     "  connect A B       devices A to B shall connect and stay\n"
     "  try A             device A connects once more beside its session\n"
@@ -51,6 +52,7 @@ parse_options(struct fleet *fleet, struct options *out, int argc, char **argv)
 	    {"identities", required_argument, NULL, 'i'},
 	    {"keepalive", required_argument, NULL, 'k'},
 	    {"at-once", required_argument, NULL, 'n'},
+	    {"suffix", required_argument, NULL, 's'},
 	    {NULL, 0, NULL, 0},
 	};
 	int option;
@@ -73,10 +75,14 @@ parse_options(struct fleet *fleet, struct options *out, int argc, char **argv)
 		case 'n':
 			fleet->at_once = strtoul(optarg, NULL, 10);
 			break;
+		case 's':
+			fleet->suffix = optarg;
+			break;
 		default:
 			return false;
 		}
 	return optind == argc && fleet->to.sin_port != 0 &&
+	       strlen(fleet->suffix) <= FLEET_SUFFIX_MAX &&
 	       fleet->keepalive > 0 && fleet->at_once > 0 &&
 	       out->ca_file != NULL && out->identities_file != NULL;
 }
@@ -197,6 +203,7 @@ main(int argc, char **argv)
 {
 	static struct fleet fleet = {
 	    .to.sin_family = AF_INET,
+	    .suffix = "",
 	    .keepalive = 60,
 	    .at_once = 32,
 	};

@@ -20,6 +20,7 @@
 
 enum {
 	FLEET_ID_MAX = 64, /* characters of a device id */
+	FLEET_SUFFIX_MAX = 16,
 	FLEET_PACKET_MAX = 128
 };
 
@@ -60,6 +61,7 @@ struct fleet {
 	struct sockaddr_in to;
 	SSL_CTX *tls;
 	int epoll;
+	const char *suffix; /* of client ids */
 	uint16_t keepalive; /* seconds */
 	size_t at_once;	    /* handshakes of those that shall stay */
 	size_t on_the_way;  /* such handshakes now */

@@ -117,7 +117,7 @@ static bool
 shake_hands(struct fleet_session *s)
 {
 	const char *id = s->fleet->identities[s->device].id;
-	char client_id[FLEET_ID_MAX + 8];
+	char client_id[FLEET_ID_MAX + FLEET_SUFFIX_MAX + 8];
 	int rc = SSL_do_handshake(s->ssl), on = 1;
 
 	if (rc != 1)
