@@ -50,7 +50,7 @@ sub start
 	    '--identities', $file, @options);
 	my $self = bless { pid => $pid, in => $in, out => $out, owner => $$,
 		select => IO::Select->new($out), text => '', up => {},
-		failed => {}, dropped => {}, tried => {} }, $class;
+		failed => {}, dropped => {}, tried => {}, drops => [] }, $class;
 	$in->autoflush(1);
 	$self->listen(120, sub { defined $self->{count} });
 	return $self;
@@ -70,6 +70,21 @@ sub tell
 	my ($self, $line) = @_;
 	local $SIG{PIPE} = 'IGNORE';
 	print {$self->{in}} "$line\n" or die "bench-fleet has ended\n";
+}
+
+# All drops so far, in their order: {device, why, at}.
+sub drops { $_[0]->hear(0); return @{$_[0]{drops}} }
+
+# Why a device's last connect came to nothing; undef when it didn't.
+sub failed { return $_[0]{failed}{$_[1]} }
+
+# Let a device connect and stay, without waiting for it.
+sub begin
+{
+	my ($self, $device) = @_;
+	delete $self->{failed}{$device};
+	delete $self->{dropped}{$device};
+	$self->tell("connect $device $device");
 }
 
 # Let devices FIRST to LAST connect and stay; what came of those that didn't:
@@ -154,6 +169,8 @@ sub take
 	} elsif ($what eq 'dropped') {
 		delete $self->{up}{$device};
 		$self->{dropped}{$device} = { why => $rest[0], at => $rest[1] / 1e6 };
+		push @{$self->{drops}},
+		    { %{$self->{dropped}{$device}}, device => $device };
 	} elsif ($what eq 'failed') {
 		$self->{failed}{$device} = $rest[0];
 	} elsif ($what eq 'tried') {
