@@ -91,13 +91,15 @@ db_rows_bytea(
     const struct db_rows *rows, size_t row, int column, struct buf *out)
 {
 	const char *text = db_rows_str(rows, row, column);
+	const uint8_t *binary;
 	unsigned char *bytes;
 	size_t len;
 
 	if (text == NULL)
 		return;
 	if (PQfformat((const PGresult *)rows, column) == 1) {
-		buf_add(out, db_rows_bytes(rows, row, column, &len), len);
+		binary = db_rows_bytes(rows, row, column, &len);
+		buf_add(out, binary, len);
 		return;
 	}
 	bytes = PQunescapeBytea((const unsigned char *)text, &len);
