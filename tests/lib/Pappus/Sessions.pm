@@ -187,7 +187,8 @@ sub take
 sub stop
 {
 	my ($self) = @_;
-	close $self->{in};
+	# What it still wants to say must not hold it up.
+	close $self->{$_} for qw(in out);
 	waitpid $self->{pid}, 0;
 	delete $self->{pid};
 }
