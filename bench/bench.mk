@@ -2,7 +2,7 @@
 # Measurements: "make bench-programs" builds what the scripts of bench/ play
 # with.  Nothing here is installed.
 bench_tools = bench-load bench-constant bench-unrecorded bench-sign \
-	bench-step-requests bench-fleet
+	bench-crl-list bench-step-requests bench-fleet
 EXTRA_PROGRAMS += $(bench_tools)
 CLEANFILES += $(bench_tools)
 
@@ -18,6 +18,9 @@ bench_unrecorded_LDADD = libpappus-ca.a libpappus.a $(world_libs)
 
 bench_sign_SOURCES = bench/sign.c bench/issuer.c bench/issuer.h
 bench_sign_LDADD = libpappus-ca.a libpappus.a $(CRYPTO_LIBS)
+
+bench_crl_list_SOURCES = bench/crl_list.c
+bench_crl_list_LDADD = libpappus-ca.a libpappus.a $(CRYPTO_LIBS)
 
 bench_step_requests_SOURCES = bench/step_requests.c
 bench_step_requests_LDADD = libpappus-ca.a libpappus.a $(JSON_LIBS) \
