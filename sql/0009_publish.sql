@@ -743,12 +743,12 @@ $$;
 CREATE FUNCTION pappus.setup_issuers()
 RETURNS TABLE (issuer_id int, parent_id int, purpose text, state text,
 	ski bytea, certificate bytea, crl_url text, revoked_at timestamptz,
-	crl_der bytea)
+	crl_number bigint, crl_der bytea)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pappus, pg_temp
 AS $$
 	SELECT i.issuer_id, i.parent_id, i.purpose, i.state, i.ski,
-		i.certificate, i.crl_url, i.revoked_at, i.der
+		i.certificate, i.crl_url, i.revoked_at, i.number, i.der
 	FROM pappus.crl_issuers() i
 	ORDER BY i.issuer_id
 $$;

@@ -56,7 +56,7 @@ static bool
 add(struct crl_files *files, const char *path, size_t line, int fd,
     const struct registered_list *registered, struct err *err)
 {
-	struct crl_file list = {.path = path, .line = line};
+	struct crl_file list = {.line = line};
 	struct err why = {.code = ERR_NONE};
 	struct stat st;
 
@@ -77,6 +77,9 @@ add(struct crl_files *files, const char *path, size_t line, int fd,
 		munmap(list.map, (size_t)st.st_size);
 		return refuse(path, line, why.code, why.detail, err);
 	}
+	list.path = strdup(path);
+	if (list.path == NULL)
+		abort();
 	files->lists[files->n++] = list;
 	return check(&files->lists[files->n - 1], registered, err);
 }
@@ -191,8 +194,10 @@ crl_files_free(struct crl_files *files)
 {
 	size_t i;
 
-	for (i = 0; i < files->n; i++)
+	for (i = 0; i < files->n; i++) {
 		munmap(files->lists[i].map, files->lists[i].crl.der.len);
+		free(files->lists[i].path);
+	}
 	free(files->lists);
 	*files = (struct crl_files){NULL, 0};
 }

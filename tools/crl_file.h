@@ -15,8 +15,8 @@
 #include "tools/registered.h"
 
 struct crl_file {
-	const char *path; /* borrowed */
-	size_t line;	  /* where its block begins, from 1; 0: DER */
+	char *path;  /* of the file */
+	size_t line; /* where its block begins, from 1; 0: DER */
 	void *map;
 	struct crl_read crl;
 	const struct registered *issuer; /* NULL: not registered */

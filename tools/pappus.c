@@ -37,7 +37,8 @@ static const struct command commands[] = {
 	"--role owner --name TEXT --out FILE",
 	"Make an admin token and write it to a new file, mode 0600."},
     {NULL, "recover", cmd_recover,
-	"[--denied FILE...] [--certificates FILE...]",
+	"[--feed DIR] [--crls FILE...] [--deny-list BASE DELTA]\n"
+	"      [--denied FILE...] [--certificates FILE...]",
 	"Tell a restored database what it has forgotten."},
 };
 

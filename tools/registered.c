@@ -17,6 +17,7 @@ enum {
 	CERTIFICATE,
 	CRL_URL,
 	REVOKED_AT,
+	CRL_NUMBER,
 	CRL_DER
 };
 
@@ -31,6 +32,8 @@ load(const struct db_rows *rows, size_t row, struct registered *ca,
 	*ca = (struct registered){.id = db_rows_int(rows, row, ISSUER_ID),
 	    .parent_id = db_rows_int(rows, row, PARENT_ID),
 	    .revoked = !db_rows_null(rows, row, REVOKED_AT),
+	    .has_crl = !db_rows_null(rows, row, CRL_NUMBER),
+	    .crl_number = (uint64_t)db_rows_int(rows, row, CRL_NUMBER),
 	    .crl_url = strdup(url == NULL ? "" : url)};
 	if (ca->crl_url == NULL)
 		abort();

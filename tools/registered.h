@@ -24,7 +24,9 @@ struct registered {
 	X509 *cert;
 	uint8_t ski[CERT_KEY_ID_LEN];
 	char *crl_url;
-	struct buf crl; /* of a root: the last that was imported; DER */
+	bool has_crl;
+	uint64_t crl_number; /* the last that was recorded */
+	struct buf crl;	     /* the same in DER, of a root */
 };
 
 struct registered_list {

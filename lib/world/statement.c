@@ -98,9 +98,12 @@ static const struct statement_row rows[STATEMENT_MAX] = {
 	"SELECT pappus.setup_recover_certificates($1)"},
     [STATEMENT_RECOVER_DENIALS] = {"recover_denials", 1,
 	"SELECT pappus.setup_recover_denials($1)"},
+    [STATEMENT_RECOVER_REVOCATIONS] = {"recover_revocations", 4,
+	"SELECT pappus.setup_recover_revocations($1,$2,$3,$4)"},
     [STATEMENT_SETUP_ISSUERS] = {"setup_issuers", 0,
 	"SELECT issuer_id, parent_id, purpose, state, ski, certificate,"
-	" crl_url, revoked_at, crl_der FROM pappus.setup_issuers()"},
+	" crl_url, revoked_at, crl_number, crl_der"
+	" FROM pappus.setup_issuers()"},
     [STATEMENT_ROOT_CRL] = {"root_crl", 6,
 	"SELECT pappus.setup_root_crl($1,$2,$3,$4,$5,$6)"},
     [STATEMENT_MIGRATIONS] = {"migrations", 0,
