@@ -182,6 +182,7 @@ on_acl_check(int event, void *data, void *userdata)
 	struct plugin *p = userdata;
 
 	(void)event;
+	adopt(p);
 	return gate_allows(&p->gate, asked->client,
 		   mosquitto_client_id(asked->client))
 		   ? MOSQ_ERR_PLUGIN_DEFER

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +49,8 @@ struct follower {
 	pthread_mutex_t lock; /* over what follows */
 	pthread_cond_t wake;  /* to end */
 	bool end;
-	struct plugin_list *fresh;   /* to be taken */
+	struct plugin_list *fresh;   /* to be taken; then ready is set */
+	atomic_bool ready;
 	struct plugin_list *retired; /* to be freed */
 	struct err trouble;
 	bool told; /* trouble was, to the broker */
@@ -76,6 +78,7 @@ offer(struct follower *f, struct plugin_list *list)
 	pthread_mutex_lock(&f->lock);
 	untaken = f->fresh;
 	f->fresh = list;
+	atomic_store(&f->ready, true);
 	pthread_mutex_unlock(&f->lock);
 	f->last = list;
 	plugin_list_free(untaken);
@@ -239,16 +242,17 @@ follower_take(struct follower *f, struct plugin_list *current)
 {
 	struct plugin_list *list = current;
 
+	if (!atomic_load(&f->ready))
+		return current;
 	/* Held for a moment only, but this thread is not to wait at all. */
 	if (pthread_mutex_trylock(&f->lock) != 0)
 		return current;
-	if (f->fresh != NULL) {
-		list = f->fresh;
-		f->fresh = NULL;
-		if (current != NULL) {
-			current->next = f->retired;
-			f->retired = current;
-		}
+	list = f->fresh;
+	f->fresh = NULL;
+	atomic_store(&f->ready, false);
+	if (current != NULL) {
+		current->next = f->retired;
+		f->retired = current;
 	}
 	pthread_mutex_unlock(&f->lock);
 	return list;
