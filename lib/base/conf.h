@@ -22,6 +22,21 @@ enum conf_key {
 	CONF_BATCH_MAX,	  /* PAPPUS_BATCH_MAX */
 	CONF_DEADLINE_MS, /* PAPPUS_DEADLINE_MS */
 	CONF_DRAIN_MS,	  /* PAPPUS_DRAIN_MS */
+	/* pappus-brokerd's; each is PAPPUS_ and its name here */
+	CONF_FEED_URL,
+	CONF_FEED_CA_FILE,
+	CONF_FEED_DIR,
+	CONF_CA_FILE,
+	CONF_POLL_MS,
+	CONF_BROKER_PID_FILE,
+	CONF_CRL_FILE,
+	CONF_DENY_HOOK,
+	CONF_METRICS_FILE,
+	CONF_CANARY_HOST,
+	CONF_CANARY_PORT,
+	CONF_CANARY_GOOD,
+	CONF_CANARY_REVOKED,
+	CONF_CANARY_SECONDS,
 	CONF_MAX
 };
 
@@ -30,7 +45,8 @@ enum conf_program {
 	CONF_ENROLL = 1,
 	CONF_IDENTITY = 2,
 	CONF_ADMIN = 4,
-	CONF_TOOL = 8 /* pappus */
+	CONF_TOOL = 8,	  /* pappus */
+	CONF_BROKERD = 32 /* pappus-brokerd */
 };
 
 /*
