@@ -37,6 +37,9 @@ enum conf_key {
 	CONF_CANARY_GOOD,
 	CONF_CANARY_REVOKED,
 	CONF_CANARY_SECONDS,
+	/* pappus-crld's */
+	CONF_PUBLIC_DIR,
+	CONF_REBUILD_S, /* PAPPUS_REBUILD_SECONDS */
 	CONF_MAX
 };
 
@@ -45,8 +48,9 @@ enum conf_program {
 	CONF_ENROLL = 1,
 	CONF_IDENTITY = 2,
 	CONF_ADMIN = 4,
-	CONF_TOOL = 8,	  /* pappus */
-	CONF_BROKERD = 32 /* pappus-brokerd */
+	CONF_TOOL = 8, /* pappus */
+	CONF_CRLD = 16,
+	CONF_BROKERD = 32
 };
 
 /*
