@@ -6,6 +6,7 @@ package Bench::Stack;
 use v5.36;
 
 use Bench::Measure qw(launch finish run_or_die load_own);
+use JSON::PP qw(decode_json);
 use Pappus::Test qw(slurp spew free_port wait_until);
 
 # Threads of a worker: PAPPUS_THREADS, as shipped; nginx's worker_processes in
@@ -129,6 +130,29 @@ sub enroll_devices ($self, $count) {
 	$self->{lines} = $out;
 	$self->{tokens} = $result->{done};
 	return $result;
+}
+
+# At least so many devices that have come the whole way: a file of their
+# certificates and keys in turn, as bench-fleet takes it.  The keys are
+# nowhere else; it is for the caller to remove.
+sub identities ($self, $count) {
+	my ($answers, $out) = map { "$self->{tmp}/identities.$_" } qw(json pem);
+	my $result = load_own(program => $self->program('bench-load'),
+	    plan => 'onboard', port => $self->{port}, ca => $self->{ca},
+	    connections => 32, seconds => 3600, count => $count,
+	    token => $self->{token_file}, answers_out => $answers);
+	die "getting identities failed\n" if $result->{errors};
+	my @ids;
+	my $pem = '';
+	for my $line (split /\n/, slurp($answers)) {
+		my $answer = decode_json($line);
+		push @ids, $answer->{device_id};
+		$pem .= $answer->{device_certificate_pem}
+		    . $answer->{device_private_key_pem};
+	}
+	unlink $answers;
+	spew($out, $pem);
+	return ($out, @ids);
 }
 
 # ---------------------------------------------------------------- PostgreSQL
