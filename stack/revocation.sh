@@ -36,12 +36,16 @@ crld_stop()
 	end_orphans crld
 }
 
-# The broker's user reads what brokerd keeps.
+# The broker's user reads what brokerd keeps, by the folder's group.
 brokerd_files()
 {
 	local home=$RUN/brokerd
 	own brokerd -d -m 0711 "$home"
-	own brokerd -d -m 0755 "$home/feed"
+	if is_root; then
+		install -d -m 2750 -o "${PROGRAM_UID[brokerd]}" -g mosquitto "$home/feed"
+	else
+		install -d -m 0750 "$home/feed"
+	fi
 	own brokerd -m 0644 "$DIR/public/ca/root.pem" "$home/root.pem"
 	install -m 0755 "$BUILD/pappus-brokerd" "$RUN/bin/brokerd"
 }
