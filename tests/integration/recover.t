@@ -195,7 +195,7 @@ subtest 'what is wrong is named, and changes nothing' => sub {
 		spew("$tmp/bad.txt", "# first\n\n$line{$_}\n$later->{id}\n");
 		refuses("denial: $_", qr{/bad\.txt:3: }, '--denied', "$tmp/bad.txt");
 	}
-	refuses('usage', qr/^pappus: .*--certificates or --denied/, 'x.pem');
+	refuses('usage', qr/^pappus: .* comes before x\.pem/, 'x.pem');
 	refuses('no name', qr/--denied needs a file/, '--denied',
 	    '--certificates', "$tmp/first.pem");
 	refuses('nothing at all', qr/name files/);

@@ -24,7 +24,7 @@ my %MAY = (
 	    certificate_get certificate_revoke issuer_list issuer_update)),
 	(map { ("setup_$_" => ['setup']) } qw(issuer_register issuer_by_ski
 	    admin_token_create certificate_record recover_certificates
-	    recover_denials)),
+	    recover_denials recover_revocations)),
 );
 # Helpers: for the other functions only.
 my %INTERNAL = map { $_ => 1 } qw(json_time json_project json_device
