@@ -13,7 +13,9 @@ check_PROGRAMS += \
 	tests/unit/check_clock \
 	tests/unit/check_conf \
 	tests/unit/check_der \
+	tests/unit/check_denylist \
 	tests/unit/check_err \
+	tests/unit/check_feed \
 	tests/unit/check_form \
 	tests/unit/check_hex \
 	tests/unit/check_json \
@@ -29,7 +31,9 @@ tests_unit_check_buf_LDADD = $(UNIT_LIBS)
 tests_unit_check_clock_LDADD = $(UNIT_LIBS)
 tests_unit_check_conf_LDADD = $(UNIT_LIBS)
 tests_unit_check_der_LDADD = $(UNIT_LIBS)
+tests_unit_check_denylist_LDADD = $(UNIT_LIBS)
 tests_unit_check_err_LDADD = $(UNIT_LIBS)
+tests_unit_check_feed_LDADD = $(UNIT_LIBS)
 tests_unit_check_form_LDADD = $(UNIT_LIBS)
 tests_unit_check_hex_LDADD = $(UNIT_LIBS)
 tests_unit_check_json_LDADD = $(UNIT_LIBS)
