@@ -15,6 +15,7 @@
 #include "cert/urls.h"
 #include "encoding/hex.h"
 #include "tools/pappus.h"
+#include "tools/root_crl.h"
 
 enum { CERT_MAX = 64 * 1024, HEX_MAX = 2 * CERT_MAX };
 
@@ -55,15 +56,6 @@ load_cert(const char *dir, const char *name, struct err *err)
 		cert = cert_decode(text.data, text.len, err);
 	buf_free(&text);
 	return cert;
-}
-
-/* Append bytes as PostgreSQL's text form of a bytea. */
-static const char *
-add_bytea(struct buf *out, const uint8_t *bytes, size_t len)
-{
-	buf_add_str(out, "\\x");
-	hex_encode(bytes, len, (char *)buf_extend(out, 2 * len + 1));
-	return (const char *)out->data;
 }
 
 static bool
@@ -137,8 +129,8 @@ register_ca(struct db *db, const struct registration *r, struct err *err)
 	params[PURPOSE] = purpose_name(urls->purpose);
 	params[PARENT_ID] = r->parent_id == 0 ? NULL : parent;
 	params[NAME] = name;
-	params[CERTIFICATE] = add_bytea(&der_hex, der.data, der.len);
-	params[SKI] = add_bytea(&ski_hex, ski, sizeof(ski));
+	params[CERTIFICATE] = param_bytea(&der_hex, der.data, der.len);
+	params[SKI] = param_bytea(&ski_hex, ski, sizeof(ski));
 	params[NOT_BEFORE] = not_before;
 	params[NOT_AFTER] = not_after;
 	params[CRL_URL] = urls->crl_url;
@@ -146,7 +138,7 @@ register_ca(struct db *db, const struct registration *r, struct err *err)
 	if (urls->trust_domain[0] != '\0')
 		params[TRUST_DOMAIN] = urls->trust_domain;
 	if (r->has_profile)
-		params[PROFILE_SHA256] = add_bytea(
+		params[PROFILE_SHA256] = param_bytea(
 		    &profile_hex, r->profile_sha256, TEMPLATE_DIGEST_LEN);
 	params[SHARED] = r->shared ? "true" : "false";
 	if (database_call(db, STATEMENT_ISSUER_REGISTER, params, &rows, err)) {
@@ -182,6 +174,21 @@ pin_profile(struct registration *r, struct err *err)
 	return true;
 }
 
+/* Whether the last list of the root, if there is one, leaves it in force. */
+static bool
+permitted(struct db *db, int64_t root_id, X509 *cert, struct err *err)
+{
+	struct registered_list registered;
+	bool ok = registered_load(db, &registered, err);
+	size_t i;
+
+	for (i = 0; ok && i < registered.n; i++)
+		if (registered.cas[i].id == root_id)
+			ok = root_crl_permits(&registered.cas[i], cert, err);
+	registered_free(&registered);
+	return ok;
+}
+
 /* First the root, then the sub-CA. */
 static int64_t
 register_both(X509 *root, struct registration *sub, struct err *err)
@@ -205,7 +212,8 @@ register_both(X509 *root, struct registration *sub, struct err *err)
 	copy_ca_url(sub->cert, root_urls.ca_url);
 	db = database_open();
 	sub->parent_id = register_ca(db, &above, err);
-	if (sub->parent_id != 0)
+	if (sub->parent_id != 0 &&
+	    permitted(db, sub->parent_id, sub->cert, err))
 		id = register_ca(db, sub, err);
 	db_free(db);
 	return id;
@@ -277,9 +285,11 @@ record(struct db *db, const char *path, struct err *err)
 	snprintf(not_before, sizeof(not_before), "%" PRId64, from);
 	snprintf(not_after, sizeof(not_after), "%" PRId64, until);
 	ok = database_call(db, STATEMENT_CERTIFICATE_RECORD,
-	    (const char *[]){add_bytea(&hex[0], aki->data, (size_t)aki->length),
-		add_bytea(&hex[1], serial, sizeof(serial)), name,
-		add_bytea(&hex[2], spki, sizeof(spki)), not_before, not_after},
+	    (const char *[]){
+		param_bytea(&hex[0], aki->data, (size_t)aki->length),
+		param_bytea(&hex[1], serial, sizeof(serial)), name,
+		param_bytea(&hex[2], spki, sizeof(spki)), not_before,
+		not_after},
 	    &rows, err);
 	if (ok)
 		db_rows_free(rows);
