@@ -36,12 +36,13 @@ crld_stop()
 	end_orphans crld
 }
 
-# The broker's user reads what brokerd keeps.
+# brokerd has the broker's group, which so reads what it keeps.
 brokerd_files()
 {
-	local home=$RUN/brokerd
+	local home=$RUN/brokerd group=()
+	! is_root || group=(-o "${PROGRAM_UID[brokerd]}" -g mosquitto)
 	own brokerd -d -m 0711 "$home"
-	own brokerd -d -m 0755 "$home/feed"
+	install "${group[@]}" -d -m 0750 "$home/feed"
 	own brokerd -m 0644 "$DIR/public/ca/root.pem" "$home/root.pem"
 	install -m 0755 "$BUILD/pappus-brokerd" "$RUN/bin/brokerd"
 }
@@ -68,12 +69,14 @@ brokerd_stop()
 # daemon_start NAME: with ENV, as its user, and again when it ends.
 daemon_start()
 {
-	local name=$1 drop=(--pdeathsig TERM --no-new-privs) line
+	local name=$1 drop=(--pdeathsig TERM --no-new-privs) group line
 	while read -r line; do
 		ENV+=("$line")
 	done < <(cat "$DIR/env" 2>/dev/null || true)
+	group=${PROGRAM_UID[$name]}
+	[ "$name" != brokerd ] || group=mosquitto
 	! is_root || drop+=(--reuid "${PROGRAM_UID[$name]}" --clear-groups
-		--regid "${PROGRAM_UID[$name]}")
+		--regid "$group")
 	(cd / && env "${ENV[@]}" setpriv "${drop[@]}" -- "$RUN/bin/$name" --check) \
 	    >>"$DIR/log/setup.log" 2>&1 9>&- ||
 	    die "$name --check failed; see $DIR/log/setup.log"
