@@ -2,6 +2,7 @@
 # Layer 1: how bytes look from outside.  Knows no X.509, SQL or HTTP.
 libpappus_a_SOURCES += \
 	lib/encoding/base32.c lib/encoding/base32.h \
+	lib/encoding/der.c lib/encoding/der.h \
 	lib/encoding/denylist.c lib/encoding/denylist.h \
 	lib/encoding/denylist_internal.h \
 	lib/encoding/denylist_write.c \
