@@ -347,6 +347,10 @@ subtest 'no serial twice' => sub {
 	$count{$_}++ for @serials;
 	is_deeply([grep { $count{$_} > 1 } keys %count], [],
 	    scalar(@serials) . ' serials, before and after');
+	# The time in front (twelve digits) may come again: clocks go back, too.
+	my %chance = map { substr($_, 12) => 1 } @serials;
+	is(keys %chance, @serials, 'which differ in what is behind the time alone');
+	is((grep { length == 32 } @serials), @serials, '80 bits of it');
 	# Two certificates with one serial: that would be another's.
 	my ($status, undef, $err) = forged_serial();
 	isnt($status, 0, 'a certificate with a known serial and another key');

@@ -47,7 +47,7 @@ endif
 
 # make tests/integration/issue_devices: the tests that need them do that.
 test_tools = tests/integration/issue_devices tests/integration/make_crl \
-	tests/integration/make_feed
+	tests/integration/make_feed tests/integration/write_crl
 EXTRA_PROGRAMS += $(test_tools)
 CLEANFILES += $(test_tools)
 tests_integration_issue_devices_SOURCES = tests/integration/issue_devices.c
@@ -56,3 +56,5 @@ tests_integration_make_crl_SOURCES = tests/integration/make_crl.c
 tests_integration_make_crl_LDADD = libpappus-ca.a libpappus.a $(CRYPTO_LIBS)
 tests_integration_make_feed_SOURCES = tests/integration/make_feed.c
 tests_integration_make_feed_LDADD = libpappus.a $(CRYPTO_LIBS)
+tests_integration_write_crl_SOURCES = tests/integration/write_crl.c
+tests_integration_write_crl_LDADD = libpappus-ca.a libpappus.a $(CRYPTO_LIBS)
