@@ -205,7 +205,8 @@ replace(struct loading *l, bool compare, struct lists_found *found)
 		gone = ca->gone;
 		ca->gone = l->gone[i];
 		l->gone[i] = gone;
-		ca->rebuilt = true;
+		/* A root's is not made here, only published. */
+		ca->rebuilt = ca->list != NULL;
 	}
 	crl_list_free(lists->stray);
 	lists->stray = l->stray;
