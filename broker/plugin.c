@@ -113,16 +113,20 @@ say_list(const struct plugin_list *list)
 static void
 adopt(struct plugin *p)
 {
-	struct plugin_list *list = follower_take(p->follower, p->gate.list);
+	struct plugin_list *last = p->gate.list;
+	struct plugin_list *list = follower_take(p->follower);
 
-	if (list != p->gate.list && gate_set_list(&p->gate, list))
+	if (list == NULL)
+		return;
+	if (gate_set_list(&p->gate, list))
 		say_list(list);
+	follower_retire(p->follower, last);
 }
 
 /* Under its name; a user name that the client sent counts for nothing. */
 static bool
-let_in(struct plugin *p, struct mosquitto *client, const char *id,
-    struct err *err)
+let_in(
+    struct plugin *p, struct mosquitto *client, const char *id, struct err *err)
 {
 	X509 *cert = mosquitto_client_certificate(client);
 	struct identity who;
@@ -133,7 +137,8 @@ let_in(struct plugin *p, struct mosquitto *client, const char *id,
 	X509_free(cert);
 	/* What is left there, mosquitto would take for trouble of its own. */
 	ERR_clear_error();
-	if (ok && mosquitto_set_username(client, who.name) != MOSQ_ERR_SUCCESS) {
+	if (ok &&
+	    mosquitto_set_username(client, who.name) != MOSQ_ERR_SUCCESS) {
 		gate_leave(&p->gate, client);
 		ok = err_set(err, ERR_SYSTEM, "no memory for its user name");
 	}
@@ -183,8 +188,8 @@ on_acl_check(int event, void *data, void *userdata)
 
 	(void)event;
 	adopt(p);
-	return gate_allows(&p->gate, asked->client,
-		   mosquitto_client_id(asked->client))
+	return gate_allows(
+		   &p->gate, asked->client, mosquitto_client_id(asked->client))
 		   ? MOSQ_ERR_PLUGIN_DEFER
 		   : MOSQ_ERR_ACL_DENIED;
 }
@@ -226,8 +231,10 @@ follow(struct plugin *p)
 		    p->gate.list == NULL ? "nobody comes in"
 					 : "the last good list stays in use");
 	else if (p->gate.list != NULL)
-		say(MOSQ_LOG_NOTICE, "the feed is fine again, at deny-list "
-		    "%" PRIu64, p->gate.list->sequence);
+		say(MOSQ_LOG_NOTICE,
+		    "the feed is fine again, at deny-list "
+		    "%" PRIu64,
+		    p->gate.list->sequence);
 }
 
 /* Tried again at each tick, and told once. */
@@ -275,8 +282,8 @@ on_tick(int event, void *data, void *userdata)
 		share_us = SWEEP_MIN_US;
 	if (share_us > SWEEP_MAX_US)
 		share_us = SWEEP_MAX_US;
-	while ((session = gate_sweep(&p->gate, now_us + share_us, &why)) !=
-	       NULL)
+	while (
+	    (session = gate_sweep(&p->gate, now_us + share_us, &why)) != NULL)
 		put_out(session, why);
 	p->ticked_us = clock_mono_us();
 	return MOSQ_ERR_SUCCESS;
@@ -311,8 +318,7 @@ read_options(const struct mosquitto_opt *options, int count, const char **dir,
 			*dir = options[i].value;
 		else if (strcmp(options[i].key, "max_age") != 0)
 			return err_set(err, ERR_CONFIG,
-			    "there is no option plugin_opt_%s",
-			    options[i].key);
+			    "there is no option plugin_opt_%s", options[i].key);
 		else if (!read_max_age(options[i].value, max_age_s, err))
 			return false;
 	}
