@@ -28,3 +28,5 @@ pappus_brokerdir = $(pkgdatadir)/broker
 dist_pappus_broker_DATA = \
 	broker/mosquitto-crlfile.conf \
 	broker/mosquitto-plugin.conf
+
+include broker/brokerd.mk

@@ -10,7 +10,7 @@ my %rank = (base => 0, encoding => 1, cert => 2, world => 3, request => 4, ca =>
 # Who may include what, as patterns over "file include".
 my @only = (
 	[qr{^fcgi},               qr{^lib/world/http\.c$},     'libfcgi'],
-	[qr{^libpq|^postgresql/}, qr{^lib/world/db(?:_rows)?\.c$}, 'libpq'],
+	[qr{^libpq|^postgresql/}, qr{^lib/world/db_\w+\.[ch]$}, 'libpq'],
 	[qr{^json},               qr{^lib/encoding/json\.c$},  'json-c'],
 	[qr{^ca/},                qr{^lib/ca/|^cgi-bin/identity|^tools/(?:ca_|pappus_ca)}, 'the CA key archive'],
 	[qr{^openssl/(?:x509|pem|asn1|evp|bio|ec)}, qr{^lib/(?:cert|ca|encoding)/|^tools/}, 'OpenSSL'],

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC */
+/* Telling mosquitto to read its lists again, and nobody else. */
+#ifndef PAPPUS_BROKERD_SIGNAL_H
+#define PAPPUS_BROKERD_SIGNAL_H
+
+#include "base/err.h"
+
+enum signal_result {
+	SIGNAL_SENT,
+	SIGNAL_NOBODY,	  /* it doesn't run; it reads all when it starts */
+	SIGNAL_NOT_READY, /* it starts, and a SIGHUP would end it */
+	SIGNAL_FAILED	  /* *err: not the broker, or not ours to signal */
+};
+
+/*
+ * Send SIGHUP to the process whose number is in pid_file, if that is a
+ * mosquitto that handles it.  A process that took over a number from a stale
+ * file is safe.
+ */
+enum signal_result signal_broker(const char *pid_file, struct err *err);
+
+#endif
