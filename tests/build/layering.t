@@ -22,7 +22,7 @@ my @only = (
 	# The broker's host has no database, and mosquitto loads little.
 	[qr{^world/db|^request/}, qr{^(?!broker/)},            'the database'],
 	[qr{^world/},             qr{^(?!broker/plugin)},      'what is no encoding'],
-	[qr{^mosquitto},          qr{^broker/plugin\.c$},      'mosquitto'],
+	[qr{^mosquitto},          qr{^broker/plugin(?:_log)?\.c$}, 'mosquitto'],
 	[qr{^broker/plugin},      qr{^broker/plugin},          'the plugin'],
 	[qr{^broker/brokerd},     qr{^broker/brokerd},         'pappus-brokerd'],
 	[qr{^daemon/},            qr{^daemon/},                'pappus-crld'],
