@@ -36,13 +36,16 @@ crld_stop()
 	end_orphans crld
 }
 
-# brokerd has the broker's group, which so reads what it keeps.
+# The broker's user reads what brokerd keeps, by the folder's group.
 brokerd_files()
 {
-	local home=$RUN/brokerd group=()
-	! is_root || group=(-o "${PROGRAM_UID[brokerd]}" -g mosquitto)
+	local home=$RUN/brokerd
 	own brokerd -d -m 0711 "$home"
-	install "${group[@]}" -d -m 0750 "$home/feed"
+	if is_root; then
+		install -d -m 2750 -o "${PROGRAM_UID[brokerd]}" -g mosquitto "$home/feed"
+	else
+		install -d -m 0750 "$home/feed"
+	fi
 	own brokerd -m 0644 "$DIR/public/ca/root.pem" "$home/root.pem"
 	install -m 0755 "$BUILD/pappus-brokerd" "$RUN/bin/brokerd"
 }
@@ -69,14 +72,12 @@ brokerd_stop()
 # daemon_start NAME: with ENV, as its user, and again when it ends.
 daemon_start()
 {
-	local name=$1 drop=(--pdeathsig TERM --no-new-privs) group line
+	local name=$1 drop=(--pdeathsig TERM --no-new-privs) line
 	while read -r line; do
 		ENV+=("$line")
 	done < <(cat "$DIR/env" 2>/dev/null || true)
-	group=${PROGRAM_UID[$name]}
-	[ "$name" != brokerd ] || group=mosquitto
 	! is_root || drop+=(--reuid "${PROGRAM_UID[$name]}" --clear-groups
-		--regid "$group")
+		--regid "${PROGRAM_UID[$name]}")
 	(cd / && env "${ENV[@]}" setpriv "${drop[@]}" -- "$RUN/bin/$name" --check) \
 	    >>"$DIR/log/setup.log" 2>&1 9>&- ||
 	    die "$name --check failed; see $DIR/log/setup.log"

@@ -7,7 +7,6 @@ libpappus_a_SOURCES += \
 	lib/encoding/denylist_internal.h \
 	lib/encoding/denylist_write.c \
 	lib/encoding/feed.c lib/encoding/feed.h \
-	lib/encoding/der.c lib/encoding/der.h \
 	lib/encoding/form.c lib/encoding/form.h \
 	lib/encoding/form_internal.h \
 	lib/encoding/form_multipart.c \
