@@ -66,6 +66,8 @@ CREATE TABLE pappus.publication (
 	-- holds an old snapshot, rows long claimed stay in it.)
 	seen_below xid8 NOT NULL DEFAULT '0',
 	under_way xid8[] NOT NULL DEFAULT '{}',
+	-- A claim has left some; these two are of one before it.
+	behind boolean NOT NULL DEFAULT false,
 	CHECK (pruned <= sequence)
 )
 WITH (fillfactor = 10);
@@ -408,14 +410,16 @@ BEGIN
 	sequence := present.sequence;
 	IF claimed > 0 OR present.sequence < published THEN
 		sequence := next;
-		UPDATE pappus.publication p SET sequence = next;
+		UPDATE pappus.publication p
+		SET sequence = next, behind = present.behind OR claimed = at_most;
 	END IF;
-	IF claimed BETWEEN 1 AND at_most - 1 THEN
+	IF claimed < at_most AND (claimed > 0 OR present.behind) THEN
 		-- This transaction's own changes can only be a test's.
 		UPDATE pappus.publication p
 		SET seen_below = pg_snapshot_xmax(seen),
 			under_way = ARRAY(SELECT pg_snapshot_xip(seen))
-				|| pg_current_xact_id();
+				|| pg_current_xact_id(),
+			behind = false;
 	END IF;
 END
 $$;
