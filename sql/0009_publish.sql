@@ -757,12 +757,13 @@ $$;
 -- signed a root's CRL is in the certificates.
 CREATE FUNCTION pappus.setup_issuers()
 RETURNS TABLE (issuer_id int, parent_id int, purpose text, state text,
-	ski bytea, certificate bytea, revoked_at timestamptz, crl_der bytea)
+	ski bytea, certificate bytea, crl_url text, revoked_at timestamptz,
+	crl_number bigint, crl_der bytea)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pappus, pg_temp
 AS $$
 	SELECT i.issuer_id, i.parent_id, i.purpose, i.state, i.ski,
-		i.certificate, i.revoked_at, i.der
+		i.certificate, i.crl_url, i.revoked_at, i.number, i.der
 	FROM pappus.crl_issuers() i
 	ORDER BY i.issuer_id
 $$;
@@ -855,7 +856,8 @@ SELECT i.issuer_id, i.parent_id, i.purpose, i.state, i.name, i.ski,
 		ELSE interval '1 year'
 		END) AT TIME ZONE 'UTC' - now()) / 86400))::int
 		AS full_length_days_left,
-	i.crl_url, i.ca_url, i.trust_domain, i.registered_at, i.revoked_at
+	i.crl_url, i.ca_url, i.trust_domain, i.shared, i.registered_at,
+	i.revoked_at
 FROM pappus.issuers i;
 
 CREATE OR REPLACE FUNCTION pappus.json_issuer(i audit.issuers) RETURNS jsonb
@@ -872,6 +874,7 @@ LANGUAGE sql STABLE AS $$
 		'crl_url', i.crl_url,
 		'ca_url', i.ca_url,
 		'trust_domain', i.trust_domain,
+		'shared', i.shared,
 		'registered_at', pappus.json_time(i.registered_at),
 		'revoked_at', pappus.json_time(i.revoked_at),
 		'days_left', i.days_left,
@@ -916,7 +919,8 @@ BEGIN
 			(SELECT max(o.issuer_id)
 			FROM pappus.issuers o
 			WHERE o.issuer_id = ANY (issuer_ids)
-				AND o.purpose = 'device' AND o.state = 'issuing'))
+				AND o.purpose = 'device' AND o.state = 'issuing'
+				AND o.shared))
 		WHERE p.project_id = device.project_id
 			AND i.issuer_id = ANY (issuer_ids)
 			AND i.purpose = 'device' AND i.state = 'issuing';

@@ -6,4 +6,5 @@ libpappus_a_SOURCES += \
 	lib/base/conf.c lib/base/conf.h \
 	lib/base/err.c lib/base/err.h \
 	lib/base/log.c lib/base/log.h \
-	lib/base/rand.c lib/base/rand.h
+	lib/base/rand.c lib/base/rand.h \
+	lib/base/sink.h

@@ -10,10 +10,9 @@
 
 #include "cert/cert.h"
 #include "cert/ossl.h"
+#include "encoding/der.h"
 
 enum {
-	DER_BIT_STRING = 0x03,
-	DER_SEQUENCE = 0x30,
 	SIGNATURE_MAX_LEN = 72, /* ECDSA-Sig-Value of two 33-octet integers */
 	DIGEST_LEN = 32
 };
@@ -107,25 +106,6 @@ slot_find(struct signer *s, EVP_PKEY *key, struct err *err)
 	return slot_add(s, key, err);
 }
 
-/* A tag and a length in DER's shortest form (X.690 §10.1). */
-static void
-der_header(struct buf *out, uint8_t tag, size_t len)
-{
-	size_t shift = 0;
-	size_t rest;
-
-	buf_add_byte(out, tag);
-	if (len < 0x80) {
-		buf_add_byte(out, (uint8_t)len);
-		return;
-	}
-	for (rest = len; rest > 0; rest >>= 8)
-		shift++;
-	buf_add_byte(out, (uint8_t)(0x80 | shift));
-	while (shift-- > 0)
-		buf_add_byte(out, (uint8_t)(len >> (8 * shift)));
-}
-
 bool
 signer_sign_tbs(struct signer *s, EVP_PKEY *key, const uint8_t *tbs, size_t len,
     struct buf *der, struct err *err)
@@ -144,10 +124,11 @@ signer_sign_tbs(struct signer *s, EVP_PKEY *key, const uint8_t *tbs, size_t len,
 		return ossl_err(err, "signature");
 	/* RFC 5280 §4.1.  The BIT STRING begins with 0 unused bits. */
 	bits_len = sig_len + 1;
-	der_header(der, DER_SEQUENCE, len + sizeof(algorithm) + 2 + bits_len);
+	der_put_header(
+	    der, DER_SEQUENCE, len + sizeof(algorithm) + 2 + bits_len);
 	buf_add(der, tbs, len);
 	buf_add(der, algorithm, sizeof(algorithm));
-	der_header(der, DER_BIT_STRING, bits_len);
+	der_put_header(der, DER_BIT_STRING, bits_len);
 	buf_add_byte(der, 0);
 	buf_add(der, sig, sig_len);
 	return true;
@@ -161,13 +142,17 @@ digest_for(const EVP_PKEY *key)
 }
 
 static bool
-check_key(X509 *issuer, EVP_PKEY *key, struct err *err)
+wrong_key(struct err *err)
 {
-	if (X509_check_private_key(issuer, key) == 1)
-		return true;
 	ERR_clear_error();
 	return err_set(err, ERR_MISMATCH,
 	    "the key does not belong to the issuer's certificate");
+}
+
+static bool
+check_key(X509 *issuer, EVP_PKEY *key, struct err *err)
+{
+	return X509_check_private_key(issuer, key) == 1 || wrong_key(err);
 }
 
 bool
@@ -193,4 +178,32 @@ sign_csr(X509_REQ *csr, EVP_PKEY *key, struct err *err)
 {
 	return X509_REQ_sign(csr, key, digest_for(key)) > 0 ||
 	       ossl_err(err, "signature");
+}
+
+static bool
+sign_digest(EVP_PKEY *key, const uint8_t *digest, size_t len,
+    struct crl_signature *out, struct err *err)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+	bool ok;
+
+	out->len = sizeof(out->der);
+	ok = ctx != NULL && EVP_PKEY_sign_init(ctx) == 1 &&
+	     EVP_PKEY_CTX_set_signature_md(ctx, digest_for(key)) == 1 &&
+	     EVP_PKEY_sign(ctx, out->der, &out->len, digest, len) == 1;
+	EVP_PKEY_CTX_free(ctx);
+	return ok || ossl_err(err, "signature");
+}
+
+bool
+sign_crl_draft(struct crl_draft *draft, EVP_PKEY *key,
+    struct crl_signature *out, struct err *err)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	size_t len = 0;
+
+	if (EVP_PKEY_eq(key, crl_draft_key(draft)) != 1)
+		return wrong_key(err);
+	return crl_draft_digest(draft, digest, &len, err) &&
+	       sign_digest(key, digest, len, out, err);
 }

@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "cert/crl_write.h"
 
 struct signer; /* not for use by two threads at once */
 
@@ -36,5 +37,12 @@ bool signer_sign_tbs(struct signer *s, EVP_PKEY *key, const uint8_t *tbs,
 bool sign_cert(X509 *cert, X509 *issuer, EVP_PKEY *key, struct err *err);
 bool sign_crl(X509_CRL *crl, X509 *issuer, EVP_PKEY *key, struct err *err);
 bool sign_csr(X509_REQ *csr, EVP_PKEY *key, struct err *err);
+
+/*
+ * Sign a list that is written piece by piece, by the same rules; refuses a
+ * key that is not its issuer's.
+ */
+bool sign_crl_draft(struct crl_draft *draft, EVP_PKEY *key,
+    struct crl_signature *out, struct err *err);
 
 #endif

@@ -23,6 +23,8 @@ static const char *const reasons[] = {
     [CRL_SUPERSEDED] = "superseded",
     [CRL_CESSATION] = "cessationOfOperation",
     [CRL_HOLD] = "certificateHold",
+    [CRL_PRIVILEGE_WITHDRAWN] = "privilegeWithdrawn",
+    [CRL_AA_COMPROMISE] = "aACompromise",
 };
 
 enum { REASON_COUNT = sizeof(reasons) / sizeof(reasons[0]) };
@@ -39,7 +41,7 @@ crl_reason_parse(const char *name, enum crl_reason *out)
 	int i;
 
 	for (i = 0; i < REASON_COUNT; i++)
-		if (strcmp(name, reasons[i]) == 0) {
+		if (reasons[i] != NULL && strcmp(name, reasons[i]) == 0) {
 			*out = (enum crl_reason)i;
 			return true;
 		}

@@ -27,7 +27,9 @@ enum crl_reason {
 	CRL_AFFILIATION_CHANGED = 3,
 	CRL_SUPERSEDED = 4,
 	CRL_CESSATION = 5,
-	CRL_HOLD = 6
+	CRL_HOLD = 6,
+	CRL_PRIVILEGE_WITHDRAWN = 9, /* 8 is of delta CRLs alone, 7 unused */
+	CRL_AA_COMPROMISE = 10
 };
 
 struct crl_entry {

@@ -5,17 +5,20 @@
  * that stood at one sequence number, and what has changed since.  Both have
  * one format, made to be searched where it lies (mmap), whatever its size:
  *
- *   magic          "PAPPUSDL" and a version, 12 octets
+ *   magic             "PAPPUSDL", then a version (4 octets), which is 1
  *   devices added     26 octets each: a device id without "dev_"
  *   devices removed
  *   serials added     20 octets each: big-endian, zeros in front
  *   serials removed
- *   issuers           each: purpose, lengths, crl-url, certificate (DER)
- *   footer            from, to, time, counts, length of issuers, magic again
+ *   issuers           each: purpose (1), whether closed (1), length of the
+ *                     URL (2) and of the certificate (2), URL, certificate
+ *   footer            from, to, time, a count per list, length of issuers
+ *                     (8 each), magic again
  *
- * Each of the four lists is sorted by octets and has nothing twice.  Numbers
- * are little-endian.  A base has from 0 and removes nothing; a delta's from is
- * the to of its base.  Issuers always stand in full, the delta's count.
+ * Each of the four lists is sorted by octets and has nothing twice; nothing is
+ * both added and removed.  Numbers are little-endian.  A base has from 0 and
+ * removes nothing; a delta's from is the to of its base, and it says all that
+ * has changed since.  Issuers always stand in full, the delta's count.
  */
 #ifndef PAPPUS_ENCODING_DENYLIST_H
 #define PAPPUS_ENCODING_DENYLIST_H
@@ -26,6 +29,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/sink.h"
 
 enum {
 	DENYLIST_DEVICE_LEN = 26, /* digits of base32, as in the id */
@@ -54,7 +58,7 @@ enum denylist_section {
 struct denylist_issuer {
 	enum denylist_purpose purpose;
 	bool closed;	     /* its last CRL is out, and it needs no other */
-	const char *crl_url; /* not NUL-terminated; of its CRL's IDP */
+	const char *crl_url; /* of its CRL's IDP; visible ASCII, without NUL */
 	size_t crl_url_len;
 	const uint8_t *certificate; /* DER */
 	size_t certificate_len;
@@ -73,7 +77,7 @@ struct denylist_file {
 	size_t issuer_count;
 };
 
-/* A base with its delta. */
+/* A base with its delta, which goes before it.  About 25 kB. */
 struct denylist {
 	struct denylist_file base;
 	struct denylist_file delta;
@@ -81,14 +85,16 @@ struct denylist {
 
 /*
  * Read one file of len octets; data must stay.  Looks at its ends and at the
- * issuers, whatever its size.  ERR_MALFORMED when it is no such file or cut.
+ * issuers, whatever its size; never beyond len, whatever the octets are.
+ * ERR_MALFORMED when it is no such file, or cut, or of another version.
  */
 bool denylist_file_read(const uint8_t *data, size_t len,
     struct denylist_file *out, struct err *err);
 
 /*
  * Whether each list is sorted, without doubles and of possible ids: all of it
- * is looked at.  ERR_MALFORMED.
+ * is looked at.  ERR_MALFORMED.  Without it a search in an unsorted list may
+ * miss what it has.
  */
 bool denylist_file_verify(const struct denylist_file *file, struct err *err);
 
@@ -102,20 +108,20 @@ bool denylist_has_device(
 
 /*
  * Whether a certificate is revoked or on hold; serial is the INTEGER's
- * octets, zeros in front or not.  One of over 20 octets is none of ours: true.
+ * octets, zeros in front or not.  One of over 20 octets (without those) is
+ * none of ours: true.
  */
 bool denylist_has_serial(
     const struct denylist *list, const uint8_t *serial, size_t len);
 
 /* ------------------------------------------------------------- writing */
 
-/* Takes what is written; false with *err set when it can't. */
-typedef bool denylist_sink_fn(
-    void *ctx, const void *data, size_t len, struct err *err);
-
-/* Writes one file front to back, in memory of fixed size. */
+/*
+ * Writes one file front to back, in memory of fixed size.  Once a call has
+ * failed the file is of no use: free the writer.
+ */
 struct denylist_writer {
-	denylist_sink_fn *sink;
+	sink_fn *sink;
 	void *ctx;
 	enum denylist_section section; /* the last that was written to */
 	size_t count[DENYLIST_SECTIONS];
@@ -123,13 +129,14 @@ struct denylist_writer {
 	struct buf out; /* gathered for the sink */
 };
 
-/* Begin a file. */
-bool denylist_write_begin(struct denylist_writer *w, denylist_sink_fn *sink,
-    void *ctx, struct err *err);
+/* Begin a file; what w holds is not looked at. */
+bool denylist_write_begin(
+    struct denylist_writer *w, sink_fn *sink, void *ctx, struct err *err);
 
 /*
  * Write one item of a list.  Lists come in their order, items sorted and none
- * twice (ERR_MISMATCH).
+ * twice (ERR_MISMATCH).  That nothing is both added and removed is the
+ * caller's to see to: a list is not kept.
  */
 bool denylist_write_device(struct denylist_writer *w,
     enum denylist_section section, const char digits[DENYLIST_DEVICE_LEN],

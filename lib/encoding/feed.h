@@ -14,9 +14,9 @@
  *
  * sequence grows with each change of the deny-list; time (unix milliseconds)
  * is when the state was written, which is at least every ten seconds, change
- * or not.  crls, one PEM file of all lists for brokers, and crl lines, DER,
- * are absent before the first list is signed.  The deny-list comes first and
- * never waits for a CRL.
+ * or not.  crls, one PEM file of all lists for brokers, and the crl lines, one
+ * per CA, DER, are absent before the first list is signed.  The deny-list
+ * never waits for a CRL.  Numbers are decimal, without zeros in front.
  */
 #ifndef PAPPUS_ENCODING_FEED_H
 #define PAPPUS_ENCODING_FEED_H
@@ -51,12 +51,12 @@ struct feed_state {
 	size_t crl_count;
 };
 
-/* Append a state's text. */
+/* Append a state's text, at most FEED_STATE_MAX octets. */
 void feed_state_print(const struct feed_state *state, struct buf *out);
 
 /*
- * Read a state: all lines, in this order, nothing else, "end" last.
- * ERR_MALFORMED names the line.
+ * Read a state: all lines, in this order, nothing else, "end" last; no CA
+ * twice.  ERR_MALFORMED names the line.  out is written in any case.
  */
 bool feed_state_parse(
     const uint8_t *text, size_t len, struct feed_state *out, struct err *err);

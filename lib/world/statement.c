@@ -85,11 +85,9 @@ static const struct statement_row rows[STATEMENT_MAX] = {
 	" expired_before, entries, final, sha256, signature, der, parent_id,"
 	" purpose, state, revoked_at, not_after, ski, certificate, crl_url,"
 	" ca_url FROM pappus.crl_issuers()"},
-    [STATEMENT_ISSUER_REGISTER] = {"issuer_register", 11,
+    [STATEMENT_ISSUER_REGISTER] = {"issuer_register", 12,
 	"SELECT pappus.setup_issuer_register($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,"
-	"$11)"},
-    [STATEMENT_ISSUER_BY_SKI] = {"issuer_by_ski", 1,
-	"SELECT pappus.setup_issuer_by_ski($1)"},
+	"$11,$12)"},
     [STATEMENT_ADMIN_TOKEN_CREATE] = {"admin_token_create", 4,
 	"SELECT pappus.setup_admin_token_create($1,$2,$3,$4)"},
     [STATEMENT_CERTIFICATE_RECORD] = {"certificate_record", 6,
@@ -98,9 +96,12 @@ static const struct statement_row rows[STATEMENT_MAX] = {
 	"SELECT pappus.setup_recover_certificates($1)"},
     [STATEMENT_RECOVER_DENIALS] = {"recover_denials", 1,
 	"SELECT pappus.setup_recover_denials($1)"},
+    [STATEMENT_RECOVER_REVOCATIONS] = {"recover_revocations", 4,
+	"SELECT pappus.setup_recover_revocations($1,$2,$3,$4)"},
     [STATEMENT_SETUP_ISSUERS] = {"setup_issuers", 0,
 	"SELECT issuer_id, parent_id, purpose, state, ski, certificate,"
-	" revoked_at, crl_der FROM pappus.setup_issuers()"},
+	" crl_url, revoked_at, crl_number, crl_der"
+	" FROM pappus.setup_issuers()"},
     [STATEMENT_ROOT_CRL] = {"root_crl", 6,
 	"SELECT pappus.setup_root_crl($1,$2,$3,$4,$5,$6)"},
     [STATEMENT_MIGRATIONS] = {"migrations", 0,

@@ -26,7 +26,7 @@ my %MAY = (
 	    entries devices prune record latest issuers)),
 	(map { ("setup_$_" => ['setup']) } qw(issuer_register issuer_by_ski
 	    admin_token_create certificate_record recover_certificates
-	    recover_denials issuers root_crl)),
+	    recover_denials recover_revocations issuers root_crl)),
 );
 # Helpers: for the other functions only.
 my %INTERNAL = map { $_ => 1 } qw(json_time json_project json_device
