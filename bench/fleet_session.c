@@ -123,8 +123,8 @@ shake_hands(struct fleet_session *s)
 	if (rc != 1)
 		return tls_ended(s, rc);
 	/* Under its own a trial would take the live session's place. */
-	snprintf(
-	    client_id, sizeof(client_id), "%s%s", id, s->trial ? "-again" : "");
+	snprintf(client_id, sizeof(client_id), "%s%s%s", id, s->fleet->suffix,
+	    s->trial ? "-again" : "");
 	s->out_len =
 	    fleet_packet_connect(s->out, client_id, s->fleet->keepalive);
 	s->state = FLEET_CONNECT;

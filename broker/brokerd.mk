@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-# pappus-brokerd.  Its tests are in tests/unit/broker.mk.
+# pappus-brokerd.  Its tests are in tests/unit/brokerd.mk.
 sbin_PROGRAMS += pappus-brokerd
 
 pappus_brokerd_SOURCES = broker/brokerd.c broker/brokerd.h \

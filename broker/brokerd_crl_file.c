@@ -17,6 +17,7 @@
 #include "encoding/pem_writer.h"
 
 #define PEM_LABEL "X509 CRL"
+#define TOLD_FILE "told"
 
 enum {
 	FILE_MODE = 0644, /* CRLs are public, and mosquitto reads it */
@@ -31,6 +32,7 @@ struct crl_file {
 	bool is_put;
 	uint64_t entries;
 	bool signal;	       /* the broker is still to be told */
+	int64_t changed;       /* of signal_now, when the file was put */
 	int64_t signal_since;  /* of clock_mono_us, as all */
 	int64_t signalled;     /* the last time; 0: never */
 	unsigned int failures; /* to write */
@@ -110,6 +112,9 @@ put(struct crl_file *file, int folder, const char *name,
 	ok = map != NULL;
 	*changed = ok && !file_map_equals(map, folder, name);
 	file_map_unref(map);
+	/* Should we be killed now, the next of us will tell the broker. */
+	if (*changed)
+		unlinkat(file->b->folder.fd, TOLD_FILE, 0);
 	if (*changed)
 		ok = file_draft_keep(&draft, name, true, err);
 	file_draft_drop(&draft);
@@ -129,6 +134,34 @@ log_put(const struct crl_file *file, size_t count)
 	};
 
 	log_event(LOG_LEVEL_INFO, "crl-file", fields);
+}
+
+/* Whether the broker was told of these lists, by us or who we were before. */
+static bool
+is_told(struct crl_file *file)
+{
+	struct err ignored = {0};
+	struct file_map *map =
+	    file_map_open(file->b->folder.fd, TOLD_FILE, &ignored);
+	bool told =
+	    map != NULL && file_map_len(map) == file->names.len &&
+	    memcmp(file_map_data(map), file->names.data, file->names.len) == 0;
+
+	file_map_unref(map);
+	return told;
+}
+
+/* The broker knows the lists that are in the file. */
+static void
+told(struct crl_file *file)
+{
+	struct err ignored = {0};
+
+	file->signal = false;
+	status_quiet(file->b->status, ALARM_BROKER);
+	/* Without it, the broker is told once more when we start again. */
+	file_replace(file->b->folder.fd, TOLD_FILE, FOLDER_FILE_MODE,
+	    file->names.data, file->names.len, false, &ignored);
 }
 
 static void
@@ -159,9 +192,11 @@ replace(struct crl_file *file, const struct crl_file_list *lists, size_t count)
 	buf_add(&file->names, file->wanted.data, file->wanted.len);
 	for (file->entries = 0, i = 0; i < count; i++)
 		file->entries += lists[i].entries;
-	if (!changed)
+	if (changed)
+		log_put(file, count);
+	else if (file->signal || is_told(file))
 		return;
-	log_put(file, count);
+	file->changed = signal_now();
 	if (!file->signal)
 		file->signal_since = clock_mono_us();
 	file->signal = true;
@@ -181,9 +216,8 @@ signalled(struct crl_file *file)
 	b->reloaded_us = now;
 	pthread_cond_broadcast(&b->changed);
 	pthread_mutex_unlock(&b->lock);
-	file->signal = false;
 	file->signalled = now;
-	status_quiet(b->status, ALARM_BROKER);
+	told(file);
 	status_set_reload(b->status, cost, clock_wall_ms());
 	log_msg(LOG_LEVEL_INFO, "broker-signalled",
 	    "to read %" PRIu64 " entries again", file->entries);
@@ -194,7 +228,8 @@ try_signal(struct crl_file *file)
 {
 	struct brokerd *b = file->b;
 	struct err err = {0};
-	enum signal_result result = signal_broker(b->conf.pid_file, &err);
+	enum signal_result result =
+	    signal_broker(b->conf.pid_file, file->changed, &err);
 
 	if (result == SIGNAL_NOT_READY &&
 	    clock_mono_us() - file->signal_since > NOT_READY_US)
@@ -203,8 +238,10 @@ try_signal(struct crl_file *file)
 	case SIGNAL_SENT:
 		signalled(file);
 		break;
+	case SIGNAL_KNOWS:
+		told(file);
+		break;
 	case SIGNAL_NOBODY:
-		/* Whoever starts now has read the file, or is about to. */
 		status_quiet(b->status, ALARM_BROKER);
 		break;
 	case SIGNAL_NOT_READY:

@@ -2,8 +2,8 @@
 /*
  * The folder on the broker's host: laid out as the published feed, "state"
  * and the files that it names by their SHA-256, but only what was verified.
- * The plugin and others read it.  Beside them lie "lock", "health" and, with a
- * hook, "hooked".
+ * The plugin and others read it.  Beside them lie "lock", "health", with a hook
+ * "hooked", and with PAPPUS_CRL_FILE "told".
  */
 #ifndef PAPPUS_BROKERD_FOLDER_H
 #define PAPPUS_BROKERD_FOLDER_H

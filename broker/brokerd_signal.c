@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BROKER "mosquitto"
@@ -81,11 +82,54 @@ handles_sighup(pid_t pid)
 		   1) != 0;
 }
 
+int64_t
+signal_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* When a process was started, rounded down to a tick; 0: not known. */
+static int64_t
+started_at(pid_t pid)
+{
+	char path[40], text[TEXT_MAX + 1];
+	const char *at;
+	int field;
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	if (!read_text(path, text) || (at = strrchr(text, ')')) == NULL)
+		return 0;
+	/* proc(5): the name is field 2, the start field 22. */
+	for (field = 2; field < 22 && at != NULL; field++)
+		at = strchr(at + 1, ' ');
+	return at == NULL
+		   ? 0
+		   : strtoll(at, NULL, 10) * (1000000 / sysconf(_SC_CLK_TCK));
+}
+
+static enum signal_result
+signal_process(pid_t pid, int fd, int64_t changed_us, struct err *err)
+{
+	if (!is_broker(pid, err))
+		return SIGNAL_FAILED;
+	if (started_at(pid) > changed_us)
+		return SIGNAL_KNOWS;
+	if (!handles_sighup(pid))
+		return SIGNAL_NOT_READY;
+	if (syscall(SYS_pidfd_send_signal, fd, SIGHUP, NULL, 0) == 0)
+		return SIGNAL_SENT;
+	err_set_errno(err, "cannot signal process %ld", (long)pid);
+	return SIGNAL_FAILED;
+}
+
 enum signal_result
-signal_broker(const char *pid_file, struct err *err)
+signal_broker(const char *pid_file, int64_t changed_us, struct err *err)
 {
 	char text[TEXT_MAX + 1];
-	enum signal_result result = SIGNAL_FAILED;
+	enum signal_result result;
 	pid_t pid;
 	int fd;
 
@@ -108,16 +152,7 @@ signal_broker(const char *pid_file, struct err *err)
 		err_set_errno(err, "process %ld", (long)pid);
 		return SIGNAL_FAILED;
 	}
-	if (is_broker(pid, err)) {
-		if (!handles_sighup(pid))
-			result = SIGNAL_NOT_READY;
-		else if (syscall(SYS_pidfd_send_signal, fd, SIGHUP, NULL, 0) ==
-			 0)
-			result = SIGNAL_SENT;
-		else
-			err_set_errno(
-			    err, "cannot signal process %ld", (long)pid);
-	}
+	result = signal_process(pid, fd, changed_us, err);
 	close(fd);
 	return result;
 }

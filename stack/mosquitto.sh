@@ -16,21 +16,18 @@ mosquitto_configure()
 	    "$DIR/server/mosquitto.crt" "$home/"
 	install -m 0700 "$BUILD/pappus_mosquitto.so" "$home/"
 	echo 'pattern readwrite devices/%u/#' >"$home/acl"
-	cat >"$home/mosquitto.conf" <<-CONF
-		user mosquitto
-		persistence false
-		log_dest stderr
-		log_timestamp_format %Y-%m-%dT%H:%M:%S
-		listener $(setting MQTT_PORT) 127.0.0.1
-		cafile $home/clients.pem
-		certfile $home/mosquitto.crt
-		keyfile $home/mosquitto.key
-		require_certificate true
-		allow_anonymous true
-		plugin $home/pappus_mosquitto.so
-		plugin_opt_feed_dir $RUN/brokerd/feed
-		acl_file $home/acl
-	CONF
+	{
+		cat <<-CONF
+			user mosquitto
+			persistence false
+			log_dest stderr
+			log_timestamp_format %Y-%m-%dT%H:%M:%S
+		CONF
+		sed -e "s|@LISTEN@|$(setting MQTT_PORT) 127.0.0.1|" \
+		    -e "s|@CONFIG@|$home|" -e "s|@PLUGIN@|$home|" \
+		    -e "s|@FEED@|$RUN/brokerd/feed|" \
+		    "$SOURCE/broker/mosquitto-plugin.conf"
+	} >"$home/mosquitto.conf"
 	if is_root; then
 		chown mosquitto:mosquitto "$home"/*
 	fi

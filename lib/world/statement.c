@@ -88,8 +88,6 @@ static const struct statement_row rows[STATEMENT_MAX] = {
     [STATEMENT_ISSUER_REGISTER] = {"issuer_register", 12,
 	"SELECT pappus.setup_issuer_register($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,"
 	"$11,$12)"},
-    [STATEMENT_ISSUER_BY_SKI] = {"issuer_by_ski", 1,
-	"SELECT pappus.setup_issuer_by_ski($1)"},
     [STATEMENT_ADMIN_TOKEN_CREATE] = {"admin_token_create", 4,
 	"SELECT pappus.setup_admin_token_create($1,$2,$3,$4)"},
     [STATEMENT_CERTIFICATE_RECORD] = {"certificate_record", 6,

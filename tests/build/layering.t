@@ -13,10 +13,10 @@ my @only = (
 	[qr{^fcgi},               qr{^lib/world/http\.c$},     'libfcgi'],
 	[qr{^libpq|^postgresql/}, qr{^lib/world/db_\w+\.[ch]$}, 'libpq'],
 	[qr{^json},               qr{^lib/encoding/json\.c$},  'json-c'],
-	[qr{^ca/},                qr{^lib/ca/|^cgi-bin/identity|^daemon/|^tools/(?:ca_|pappus_ca)}, 'the CA key archive'],
-	[qr{^openssl/(?:x509|pem|asn1|evp|bio|ec)}, qr{^lib/(?:cert|ca|encoding)/|^tools/|^daemon/|^broker/}, 'OpenSSL'],
+	[qr{^ca/},                qr{^lib/ca/|^cgi-bin/identity|^tools/(?:ca_|pappus_ca)|^daemon/keys\.c$}, 'the CA key archive'],
+	[qr{^openssl/(?:x509|pem|asn1|evp|bio|ec)}, qr{^lib/(?:cert|ca|encoding)/|^tools/|^daemon/(?:ca|keys|store_file)\.[ch]$|^broker/}, 'OpenSSL'],
 	[qr{^base/clock\.h|^sys/socket|^netinet}, qr{^lib/(?!cert/)|^cgi-bin/|^tools/|^daemon/|^broker/}, 'clock and sockets'],
-	[qr{^cert/},              qr{^lib/(?:cert|ca)/|^tools/|^cgi-bin/identity|^daemon/|^broker/brokerd}, 'certificates'],
+	[qr{^cert/},              qr{^lib/(?:cert|ca)/|^tools/|^cgi-bin/identity|^daemon/(?:ca|crl|keys|lists)|^broker/brokerd}, 'certificates'],
 	# A handler asks the database by typed calls alone.
 	[qr{^world/(?:pgarray|statement)}, qr{^lib/|^tools/}, 'statements'],
 	# The broker's host has no database, and mosquitto loads little.

@@ -658,7 +658,8 @@ subtest 'issuers' => sub {
 	    [1, 2, 1], 'all there are');
 	is_deeply([sort keys %{$items[0]}], [qw(ca_url crl_url days_left
 		full_length_days_left issuer_id name not_after not_before parent_id
-		purpose registered_at shared ski state trust_domain)], 'members');
+		purpose registered_at revoked_at shared ski state trust_domain)],
+	    'members');
 	my ($root, $device, $server) = map { $purpose{$_}[0] } qw(root device server);
 	is_deeply([map { $_->{parent_id} } $root, $device, $server], [undef,
 		($root->{issuer_id}) x 2], 'parents');

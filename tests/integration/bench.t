@@ -17,7 +17,7 @@ sub runs ($name, @arguments) {
 	return $out;
 }
 
-for my $name (qw(onboard identity enroll peers revoke)) {
+for my $name (qw(onboard identity enroll peers revoke crl)) {
 	like(runs($name, '--help'), qr{^usage: bench/$name }, "$name --help");
 	is(system("bench/$name --nonsense >/dev/null 2>&1") >> 8, 2,
 	    "$name takes no unknown option");
@@ -62,6 +62,10 @@ for my $name (qw(identity enroll)) {
 	}
 	like($out, qr/^errors by kind: none$/m, "$name: no errors");
 }
+
+my $lists = runs('crl', @quick);
+like($lists, qr/^\Q$_\E +1000 (?: +$number){8}$/m, "crl: $_")
+    for 'Pappus', "OpenSSL's functions";
 
 # The peers themselves are built and installed by hand.
 $out = runs('peers', @quick, '--only', 'cfssl');

@@ -231,8 +231,9 @@ cmp_ok(scalar @strangers, '>', $seconds / 4, 'there was a stream of them');
 
 # All of it runs, and what was recorded has come to the broker.
 ok(wait_until(30, sub {
-	children($stack->pid('crld')) && children($stack->pid('brokerd'))
-	    && $stack->enroll($token)->{status} == 200 }), 'all of it runs');
+	my %child = map { $_ => [children($stack->pid($_))] } qw(crld brokerd);
+	return @{$child{crld}} && @{$child{brokerd}}
+	    && $stack->enroll($token)->{status} == 200; }), 'all of it runs');
 
 sub all_listed
 {

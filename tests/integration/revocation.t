@@ -391,12 +391,11 @@ subtest 'the feed' => sub {
 	}
 	my $state = $stack->http('GET', '/feed/state');
 	my $date = strftime('%a, %d %b %Y %H:%M:%S GMT', gmtime time + 60);
-	for my $condition ("If-Modified-Since: $date", 'If-None-Match: "x"',
-		map { "If-None-Match: $_" } $state->{headers}{etag}[0] // '"y"') {
+	ok(!$state->{headers}{etag}, 'the state has no ETag');
+	for my $condition ("If-Modified-Since: $date", 'If-None-Match: "x"') {
 		is($stack->http('GET', '/feed/state', headers => [$condition])
 		    ->{status}, 200, "never 304: $condition");
 	}
-	is_deeply([grep { $state->{headers}{$_} } qw(etag)], [], 'has no ETag');
 	# Whatever it names is there, by its digest; the state may move on.
 	ok(wait_until($PATIENCE, sub {
 		my @names = $stack->http('GET', '/feed/state')->{body}
@@ -420,28 +419,29 @@ subtest 'openssl verify' => sub {
 		spew("$tmp/$$_[1].pem",
 		    $stack->http('GET', "/$$_[0]", to => 'public')->{body});
 	}
-	spew("$tmp/crls.pem", slurp("$tmp/device-crl.pem")
-	    . slurp("$tmp/root-crl.pem"));
 	my $verify = sub {
+		my ($certificate, @more) = @_;
 		my ($status, $out, $err) = Pappus::Test::run_command('', 'openssl',
-		    'verify', '-x509_strict', '-purpose', 'sslclient', @_[1 .. $#_],
-		    '-CAfile', "$tmp/root-ca.pem", '-untrusted',
-		    "$tmp/device-ca.pem", $device{$_[0]}{certificate});
+		    'verify', '-x509_strict', '-CAfile', "$tmp/root-ca.pem",
+		    '-untrusted', "$tmp/device-ca.pem", @more, $certificate);
 		return $status == 0 ? 'good'
 		    : "$out$err" =~ /error 23 at 0 depth/ ? 'revoked' : "$out$err";
 	};
-	my @crl = ('-crl_check', '-CRLfile', "$tmp/device-crl.pem");
-	my @all = ('-crl_check_all', '-CRLfile', "$tmp/crls.pem");
+	my @crl = ('-purpose', 'sslclient', '-crl_check', '-CRLfile',
+	    "$tmp/device-crl.pem");
 	for my $who (qw(revoked compromised denied one-of-two replaced reset held
 		twice)) {
-		is($verify->($who), 'good', "$who: without a CRL it is good");
-		is($verify->($who, @crl), 'revoked', "$who: with it revoked");
+		my $certificate = $device{$who}{certificate};
+		is($verify->($certificate), 'good', "$who: without a CRL it is good");
+		is($verify->($certificate, @crl), 'revoked', "$who: with it revoked");
 	}
 	for my $who ('neighbour', 'another', 'two-of-two', 'replacing',
 		'come back') {
-		is($verify->($who, @crl), 'good', "$who: good with a CRL");
-		is($verify->($who, @all), 'good', "$who: good with all");
+		is($verify->($device{$who}{certificate}, @crl), 'good',
+		    "$who: good with it, too");
 	}
+	is($verify->("$tmp/device-ca.pem", '-crl_check', '-CRLfile',
+		"$tmp/root-crl.pem"), 'good', 'the sub-CA with the root\'s');
 };
 
 others_stay();

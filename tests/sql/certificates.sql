@@ -96,7 +96,7 @@ SELECT is(i - '{not_before,not_after,registered_at,days_left,full_length_days_le
 		'ski', encode(substr(t.d('first'), 1, 20), 'hex'),
 		'crl_url', 'http://ca.example/first.crl',
 		'ca_url', 'http://ca.example/first.crt', 'trust_domain', NULL,
-		'shared', true),
+		'shared', true, 'revoked_at', NULL),
 	'... and what is fixed with each')
 FROM issuer WHERE (i ->> 'issuer_id')::int = :first;
 SELECT is((i ->> 'days_left')::int,
