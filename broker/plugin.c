@@ -219,11 +219,15 @@ follow(struct plugin *p)
 	struct err trouble;
 
 	adopt(p);
-	follower_trouble(p->follower, &trouble);
+	if (!follower_trouble(p->follower, &trouble))
+		return;
 	if (trouble.code != ERR_NONE)
 		say(MOSQ_LOG_WARNING, "%s; %s", trouble.detail,
 		    p->gate.list == NULL ? "nobody comes in"
 					 : "the last good list stays in use");
+	else if (p->gate.list != NULL)
+		say(MOSQ_LOG_NOTICE, "the feed is fine again, at deny-list "
+		    "%" PRIu64, p->gate.list->sequence);
 }
 
 /* Tried again at each tick, and told once. */

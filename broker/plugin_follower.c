@@ -199,6 +199,7 @@ follower_new(const char *dir)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&f->wake, &attr);
 	pthread_condattr_destroy(&attr);
+	f->told = true;
 	follow(f);
 	return f;
 }
@@ -258,15 +259,16 @@ follower_take(struct follower *f, struct plugin_list *current)
 	return list;
 }
 
-void
+bool
 follower_trouble(struct follower *f, struct err *out)
 {
-	err_clear(out);
+	bool news;
+
 	if (pthread_mutex_trylock(&f->lock) != 0)
-		return;
-	if (!f->told) {
-		*out = f->trouble;
-		f->told = true;
-	}
+		return false;
+	news = !f->told;
+	f->told = true;
+	*out = f->trouble;
 	pthread_mutex_unlock(&f->lock);
+	return news;
 }

@@ -37,9 +37,9 @@ struct plugin_list *follower_take(
     struct follower *follower, struct plugin_list *current);
 
 /*
- * What went wrong since the last call, or code ERR_NONE: the same trouble is
- * told once, until something else happens.  Never waits.
+ * Whether there is something to tell: the trouble that it has, or ERR_NONE when
+ * there is none any more.  The same is told once.  Never waits.
  */
-void follower_trouble(struct follower *follower, struct err *out);
+bool follower_trouble(struct follower *follower, struct err *out);
 
 #endif

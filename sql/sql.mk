@@ -10,4 +10,6 @@ dist_sql_DATA = \
 	sql/0005_admin_devices.sql \
 	sql/0006_admin_certificates.sql \
 	sql/0007_setup.sql \
-	sql/0008_audit.sql
+	sql/0008_audit.sql \
+	sql/0009_publish.sql \
+	sql/0010_recover.sql

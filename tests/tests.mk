@@ -7,6 +7,7 @@ include tests/unit/cert.mk
 include tests/unit/world.mk
 include tests/unit/plugin.mk
 include tests/unit/brokerd.mk
+include tests/unit/daemon.mk
 include tests/fuzz/fuzz.mk
 
 # check's four seconds are too few on a busy machine with sanitizers.

@@ -91,12 +91,11 @@ member(const char *dir, const char *base, const char *suffix)
 }
 
 bool
-ca_folder_open(struct ca_folder *f, const char *dir, const char *base,
-    enum purpose purpose, const struct ca_args *args, struct err *err)
+ca_folder_read(struct ca_folder *f, const char *dir, const char *base,
+    enum purpose purpose, struct err *err)
 {
 	char *cert_path = member(dir, base, ".crt");
 	char *urls_path = member(dir, base, ".urls");
-	char *key_path = member(dir, base, ".key");
 	bool ok = false;
 
 	memset(f, 0, sizeof(*f));
@@ -105,24 +104,37 @@ ca_folder_open(struct ca_folder *f, const char *dir, const char *base,
 	f->cert = ca_cert_read(cert_path, err);
 	if (f->cert == NULL || !read_urls(urls_path, &f->urls, err))
 		goto out;
-	if (f->urls.purpose != purpose ||
-	    !profile_check_ca(profile_ca(purpose), f->cert, NULL)) {
+	ok = f->urls.purpose == purpose &&
+	     profile_check_ca(profile_ca(purpose), f->cert, NULL);
+	if (!ok)
 		err_set(err, ERR_MISMATCH,
 		    "%s is no %s: this command needs one", cert_path,
 		    profile_ca(purpose)->name);
-		goto out;
-	}
-	f->key = ca_key_open(args, key_path, err);
-	if (f->key == NULL)
-		goto out;
-	ok = X509_check_private_key(f->cert, f->key) == 1;
-	if (!ok)
-		err_set(err, ERR_MISMATCH, "%s does not belong to %s", key_path,
-		    cert_path);
-	ERR_clear_error();
 out:
 	free(cert_path);
 	free(urls_path);
+	if (!ok)
+		ca_folder_close(f);
+	return ok;
+}
+
+bool
+ca_folder_open(struct ca_folder *f, const char *dir, const char *base,
+    enum purpose purpose, const struct ca_args *args, struct err *err)
+{
+	char *key_path = member(dir, base, ".key");
+	bool ok = ca_folder_read(f, dir, base, purpose, err);
+
+	if (ok) {
+		f->key = ca_key_open(args, key_path, err);
+		ok = f->key != NULL &&
+		     X509_check_private_key(f->cert, f->key) == 1;
+		if (f->key != NULL && !ok)
+			err_set(err, ERR_MISMATCH,
+			    "%s does not belong to %s/%s.crt", key_path, dir,
+			    base);
+		ERR_clear_error();
+	}
 	free(key_path);
 	if (!ok)
 		ca_folder_close(f);

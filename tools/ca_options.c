@@ -25,6 +25,7 @@ static const struct row rows[CA_OPT_MAX] = {
 	"trust domain of the devices' SPIFFE ids"},
     [CA_OPT_REQUEST] = {"request", "FILE", "the request (PKCS#10)"},
     [CA_OPT_PURPOSE] = {"purpose", "PURPOSE", "device, server or service"},
+    [CA_OPT_REASON] = {"reason", "REASON", "why, as RFC 5280 spells it"},
     [CA_OPT_CERT] = {"cert", "FILE", "the certificate that sign made"},
     [CA_OPT_ROOT] = {"root", "FILE", "the root's certificate"},
     [CA_OPT_DNS] = {"dns", "NAME", "a DNS name of the server; repeatable"},

@@ -28,6 +28,7 @@ enum ca_opt {
 	CA_OPT_TRUST_DOMAIN,
 	CA_OPT_REQUEST,
 	CA_OPT_PURPOSE,
+	CA_OPT_REASON,
 	CA_OPT_CERT,
 	CA_OPT_ROOT,
 	CA_OPT_DNS, /* may be given more than once, as IP */
@@ -78,6 +79,7 @@ extern const struct ca_command ca_cmd_sign;
 extern const struct ca_command ca_cmd_install;
 extern const struct ca_command ca_cmd_server;
 extern const struct ca_command ca_cmd_service;
+extern const struct ca_command ca_cmd_revoke_ca;
 extern const struct ca_command ca_cmd_crl;
 extern const struct ca_command ca_cmd_show;
 
@@ -169,7 +171,10 @@ struct ca_folder {
 /*
  * Open a folder that holds BASE.crt, BASE.key and BASE.urls ("root" or "ca"),
  * lock it, and check that the three belong together and are of that purpose.
+ * ca_folder_read is the same for what needs no key: f->key stays NULL.
  */
+bool ca_folder_read(struct ca_folder *f, const char *dir, const char *base,
+    enum purpose purpose, struct err *err);
 bool ca_folder_open(struct ca_folder *f, const char *dir, const char *base,
     enum purpose purpose, const struct ca_args *args, struct err *err);
 void ca_folder_close(struct ca_folder *f);

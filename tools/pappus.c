@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
+#include "encoding/hex.h"
 
 struct command {
 	const char *group; /* the first word; NULL: there is but one */
@@ -26,15 +27,18 @@ struct command {
 static const struct command commands[] = {
     {NULL, "migrate", cmd_migrate, "[--sql-dir DIR]",
 	"Create the roles and bring the database to this version."},
-    {"issuer", "register", cmd_issuer_register, "--dir CA",
+    {"issuer", "register", cmd_issuer_register, "--dir CA [--shared yes|no]",
 	"Register the CA that pappus-ca installed in a folder."},
+    {"issuer", "crl", cmd_issuer_crl, "FILE",
+	"Import a root's list of revoked CAs, which pappus-ca crl signed."},
     {"certificate", "record", cmd_certificate_record, "FILE...",
 	"Record server certificates that pappus-ca made."},
     {"admin-token", "create", cmd_admin_token_create,
 	"--role owner --name TEXT --out FILE",
 	"Make an admin token and write it to a new file, mode 0600."},
     {NULL, "recover", cmd_recover,
-	"[--denied FILE...] [--certificates FILE...]",
+	"[--feed DIR] [--crls FILE...] [--deny-list BASE DELTA]\n"
+	"      [--denied FILE...] [--certificates FILE...]",
 	"Tell a restored database what it has forgotten."},
 };
 
@@ -175,6 +179,14 @@ file_read(const char *dir, const char *name, size_t max, struct buf *out,
 		err_set(err, ERR_TOO_LONG, "%s has over %zu bytes", path, max);
 	fclose(file);
 	return err->code == ERR_NONE;
+}
+
+const char *
+param_bytea(struct buf *out, const uint8_t *octets, size_t len)
+{
+	buf_add_str(out, "\\x");
+	hex_encode(octets, len, (char *)buf_extend(out, 2 * len + 1));
+	return (const char *)out->data;
 }
 
 struct db *

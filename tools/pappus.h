@@ -13,8 +13,8 @@
  */
 typedef bool command_fn(int argc, char **argv, struct err *err);
 
-command_fn cmd_migrate, cmd_issuer_register, cmd_certificate_record;
-command_fn cmd_admin_token_create, cmd_recover;
+command_fn cmd_migrate, cmd_issuer_register, cmd_issuer_crl;
+command_fn cmd_certificate_record, cmd_admin_token_create, cmd_recover;
 
 /* One --name VALUE of a command. */
 struct option_value {
@@ -33,6 +33,12 @@ int options_read(int argc, char **argv, struct option_value *options, size_t n,
 /* Read a whole file of at most max bytes. */
 bool file_read(const char *dir, const char *name, size_t max, struct buf *out,
     struct err *err);
+
+/*
+ * Append octets to an empty buffer as the text of a bytea, for a parameter;
+ * good until out changes.
+ */
+const char *param_bytea(struct buf *out, const uint8_t *octets, size_t len);
 
 /* A database connection for one command, from PAPPUS_DATABASE. */
 struct db *database_open(void);

@@ -25,6 +25,7 @@ static const struct ca_command *const commands[] = {
     &ca_cmd_install,
     &ca_cmd_server,
     &ca_cmd_service,
+    &ca_cmd_revoke_ca,
     &ca_cmd_crl,
     &ca_cmd_show,
 };
@@ -42,7 +43,7 @@ help(FILE *out)
 	      "\n",
 	    out);
 	for (i = 0; i < COMMAND_COUNT; i++)
-		fprintf(out, "  %-8s  %s\n", commands[i]->name,
+		fprintf(out, "  %-9s  %s\n", commands[i]->name,
 		    commands[i]->summary);
 	fputs("\n"
 	      "pappus-ca COMMAND --help tells more; so does pappus-ca(1).\n",

@@ -65,7 +65,7 @@ buf_add_str(struct buf *b, const char *s)
 }
 
 /* Into the room that is left; most texts fit at the first attempt. */
-static bool
+static bool __attribute__((format(printf, 2, 0)))
 print(struct buf *b, const char *fmt, va_list ap, size_t *len)
 {
 	size_t room = b->cap - b->len;

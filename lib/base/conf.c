@@ -9,7 +9,8 @@
 
 enum {
 	WORKERS = CONF_ENROLL | CONF_IDENTITY | CONF_ADMIN,
-	ALL = WORKERS | CONF_TOOL
+	ALL = WORKERS | CONF_TOOL | CONF_CRLD,
+	SIGNERS = CONF_IDENTITY | CONF_CRLD
 };
 
 struct conf_row {
@@ -26,10 +27,10 @@ struct conf_row {
 static const struct conf_row rows[CONF_MAX] = {
     [CONF_DATABASE] = {"PAPPUS_DATABASE", ALL, true, false, 0, 0, 0,
 	"libpq connection string; name several hosts for fail-over"},
-    [CONF_CA_DIR] = {"PAPPUS_CA_DIR", CONF_IDENTITY, true, false, 0, 0, 0,
-	"folder with the keys (*.key, mode 0600) of the device sub-CAs"},
-    [CONF_PASSPHRASE] = {"PAPPUS_CA_PASSPHRASE_FILE", CONF_IDENTITY, false,
-	false, 0, 0, 0, "file whose first line opens those keys"},
+    [CONF_CA_DIR] = {"PAPPUS_CA_DIR", SIGNERS, true, false, 0, 0, 0,
+	"folder with the keys (*.key, mode 0600) of the sub-CAs it signs for"},
+    [CONF_PASSPHRASE] = {"PAPPUS_CA_PASSPHRASE_FILE", SIGNERS, false, false, 0,
+	0, 0, "file whose first line opens those keys"},
     [CONF_THREADS] = {"PAPPUS_THREADS", WORKERS, false, true, 32, 1, 512,
 	"request threads of a worker"},
     [CONF_BATCH_MAX] = {"PAPPUS_BATCH_MAX", CONF_ENROLL | CONF_IDENTITY, false,
@@ -38,6 +39,11 @@ static const struct conf_row rows[CONF_MAX] = {
 	60000, "milliseconds after which a request is dropped unexecuted"},
     [CONF_DRAIN_MS] = {"PAPPUS_DRAIN_MS", WORKERS, false, true, 3000, 0, 60000,
 	"milliseconds a kept connection gets for a last request when draining"},
+    [CONF_PUBLIC_DIR] = {"PAPPUS_PUBLIC_DIR", CONF_CRLD, true, false, 0, 0, 0,
+	"folder that is published: the feed, CRLs and CA certificates"},
+    [CONF_REBUILD_S] = {"PAPPUS_REBUILD_SECONDS", CONF_CRLD, false, true, 21600,
+	1, 21600,
+	"seconds after which all lists are read and all CRLs made anew"},
     [CONF_FEED_URL] = {"PAPPUS_FEED_URL", CONF_BROKERD, true, false, 0, 0, 0,
 	"https address of the feed; several, separated by spaces"},
     [CONF_FEED_CA_FILE] = {"PAPPUS_FEED_CA_FILE", CONF_BROKERD, true, false, 0,
@@ -54,8 +60,9 @@ static const struct conf_row rows[CONF_MAX] = {
 	"crlfile of mosquitto, kept up to date"},
     [CONF_DENY_HOOK] = {"PAPPUS_DENY_HOOK", CONF_BROKERD, false, false, 0, 0, 0,
 	"program to run for each newly denied device, with its id"},
-    [CONF_METRICS_FILE] = {"PAPPUS_METRICS_FILE", CONF_BROKERD, false, false, 0,
-	0, 0, "where to write metrics, in Prometheus' text format"},
+    [CONF_METRICS_FILE] = {"PAPPUS_METRICS_FILE", CONF_CRLD | CONF_BROKERD,
+	false, false, 0, 0, 0,
+	"file for metrics, for node_exporter's textfile collector"},
     [CONF_CANARY_HOST] = {"PAPPUS_CANARY_HOST", CONF_BROKERD, false, false, 0,
 	0, 0, "host of the broker that the canaries connect to"},
     [CONF_CANARY_PORT] = {"PAPPUS_CANARY_PORT", CONF_BROKERD, false, true, 8883,

@@ -6,6 +6,7 @@ libpappus_a_SOURCES += \
 	lib/cert/crl.c lib/cert/crl.h \
 	lib/cert/crl_check.c lib/cert/crl_check.h \
 	lib/cert/crl_list.c lib/cert/crl_list.h \
+	lib/cert/crl_list_impl.h \
 	lib/cert/crl_read.c lib/cert/crl_read.h \
 	lib/cert/crl_verify.c lib/cert/crl_read_impl.h \
 	lib/cert/crl_write.c lib/cert/crl_write.h \

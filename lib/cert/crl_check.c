@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "cert/crl_list_impl.h"
 #include "encoding/hex.h"
 
 /* Name a serial in an error. */
@@ -30,17 +31,18 @@ static bool
 same_item(void *ctx, const struct crl_item *item, struct err *err)
 {
 	struct same *s = ctx;
-	struct crl_item want;
+	const struct crl_record *want;
 
-	if (s->at == crl_list_count(s->list))
+	if (s->at == s->list->count)
 		return wrong(item->serial, "should not be in the CRL", err);
-	crl_list_get(s->list, s->at++, &want);
-	if (memcmp(item->serial, want.serial, CRL_SERIAL_MAX) != 0)
+	want = &s->list->records[s->at++];
+	if (memcmp(item->serial, want->serial, CRL_SERIAL_MAX) != 0)
 		return wrong(
-		    want.serial, "is not where it belongs in the CRL", err);
-	if (item->reason != want.reason || item->revoked_at != want.revoked_at)
+		    want->serial, "is not where it belongs in the CRL", err);
+	if ((unsigned int)item->reason != want->reason ||
+	    item->revoked_at != crl_record_revoked_at(want))
 		return wrong(
-		    want.serial, "has another reason or time in the CRL", err);
+		    want->serial, "has another reason or time in the CRL", err);
 	return true;
 }
 
@@ -71,18 +73,17 @@ static bool
 kept_item(void *ctx, const struct crl_item *item, struct err *err)
 {
 	struct kept *k = ctx;
-	struct crl_item found;
+	const struct crl_record *found = NULL;
 	bool there;
 
 	k->at = crl_list_seek(k->new, k->at, item->serial);
-	there = k->at < crl_list_count(k->new);
-	if (there) {
-		crl_list_get(k->new, k->at, &found);
-		there = memcmp(found.serial, item->serial, CRL_SERIAL_MAX) == 0;
-	}
+	if (k->at < k->new->count)
+		found = &k->new->records[k->at];
+	there = found != NULL &&
+		memcmp(found->serial, item->serial, CRL_SERIAL_MAX) == 0;
 	if (item->reason == CRL_HOLD)
 		return true;
-	if (there && found.reason == CRL_HOLD)
+	if (there && found->reason == CRL_HOLD)
 		return wrong(item->serial,
 		    "would become a hold, but is revoked for good", err);
 	if (there || item->not_after < k->old_this_update ||

@@ -5,28 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * An item in 32 octets.  Times are below 2^40 (the year 9999 is), as 32 lower
- * and 8 upper bits.
- */
-struct record {
-	uint8_t serial[CRL_SERIAL_MAX];
-	uint8_t reason;
-	uint8_t revoked_high;
-	uint8_t ends_high;
-	uint8_t unused;
-	uint32_t revoked_low;
-	uint32_t ends_low;
-};
-
-_Static_assert(sizeof(struct record) == 32, "a record is without holes");
-
-struct crl_list {
-	struct record *records;
-	size_t count;
-	size_t cap;
-	bool sorted; /* so far, and without doubles */
-};
+#include "cert/crl_list_impl.h"
 
 enum { CAP_MIN = 64 };
 
@@ -81,8 +60,8 @@ must_be_sorted(const struct crl_list *list)
 static int
 compare(const void *a, const void *b)
 {
-	return memcmp(((const struct record *)a)->serial,
-	    ((const struct record *)b)->serial, CRL_SERIAL_MAX);
+	return memcmp(((const struct crl_record *)a)->serial,
+	    ((const struct crl_record *)b)->serial, CRL_SERIAL_MAX);
 }
 
 /* -------------------------------------------------------------- serials */
@@ -139,8 +118,10 @@ time_fits(int64_t seconds)
 }
 
 static bool
-pack(struct record *r, const struct crl_item *item, struct err *err)
+pack(struct crl_record *r, const struct crl_item *item, struct err *err)
 {
+	size_t octets;
+
 	if (!serial_check(item->serial, err))
 		return false;
 	if (!time_fits(item->revoked_at) || !time_fits(item->not_after))
@@ -149,8 +130,9 @@ pack(struct record *r, const struct crl_item *item, struct err *err)
 	if (crl_reason_name((int)item->reason) == NULL)
 		return err_set(err, ERR_MALFORMED,
 		    "a revocation's reason is %d", (int)item->reason);
-	memset(r, 0, sizeof(*r));
+	crl_serial_octets(item->serial, &octets);
 	memcpy(r->serial, item->serial, CRL_SERIAL_MAX);
+	r->zeros = (uint8_t)(CRL_SERIAL_MAX - octets);
 	r->reason = (uint8_t)item->reason;
 	r->revoked_high = (uint8_t)(item->revoked_at >> 32);
 	r->revoked_low = (uint32_t)item->revoked_at;
@@ -159,19 +141,13 @@ pack(struct record *r, const struct crl_item *item, struct err *err)
 	return true;
 }
 
-static int64_t
-ends(const struct record *r)
-{
-	return (int64_t)r->ends_high << 32 | r->ends_low;
-}
-
 static void
-unpack(const struct record *r, struct crl_item *out)
+unpack(const struct crl_record *r, struct crl_item *out)
 {
 	memcpy(out->serial, r->serial, CRL_SERIAL_MAX);
 	out->reason = (enum crl_reason)r->reason;
-	out->revoked_at = (int64_t)r->revoked_high << 32 | r->revoked_low;
-	out->not_after = ends(r);
+	out->revoked_at = crl_record_revoked_at(r);
+	out->not_after = crl_record_ends(r);
 }
 
 /* -------------------------------------------------------------- filling */
@@ -180,7 +156,7 @@ bool
 crl_list_append(
     struct crl_list *list, const struct crl_item *item, struct err *err)
 {
-	struct record r;
+	struct crl_record r;
 
 	if (!pack(&r, item, err))
 		return false;
@@ -247,7 +223,7 @@ size_t
 crl_list_seek(const struct crl_list *list, size_t from,
     const uint8_t serial[CRL_SERIAL_MAX])
 {
-	const struct record *r = list->records;
+	const struct crl_record *r = list->records;
 	size_t step = 1, low = from, high, middle;
 
 	must_be_sorted(list);
@@ -286,14 +262,14 @@ crl_list_find(const struct crl_list *list, const uint8_t serial[CRL_SERIAL_MAX],
 
 /* What is not there yet, and the place it gets once the rest is removed. */
 struct insertion {
-	struct record record;
+	struct crl_record record;
 	size_t at;
 };
 
 static bool
 changes_check(const struct crl_change *changes, size_t count, struct err *err)
 {
-	struct record r;
+	struct crl_record r;
 	size_t i;
 
 	for (i = 0; i < count; i++) {
@@ -395,7 +371,7 @@ crl_list_expire(struct crl_list *list, int64_t before)
 	size_t from, to = 0, gone;
 
 	for (from = 0; from < list->count; from++)
-		if (ends(&list->records[from]) >= before)
+		if (crl_record_ends(&list->records[from]) >= before)
 			list->records[to++] = list->records[from];
 	gone = list->count - to;
 	list->count = to;

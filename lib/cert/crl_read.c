@@ -226,32 +226,57 @@ read_entry_extensions(struct der *content, struct crl_item *out)
 	return NULL;
 }
 
+/* What nearly all entries end with; false when it is something else. */
+static bool
+is_reason_alone(const struct der *content, struct crl_item *out)
+{
+	static const uint8_t front[] = {0x30, 0x0c, 0x30, 0x0a, 0x06, 0x03,
+	    0x55, 0x1d, 0x15, 0x04, 0x03, 0x0a, 0x01};
+	const uint8_t *at = content->at;
+
+	if (content->len != sizeof(front) + 1 ||
+	    memcmp(at, front, sizeof(front)) != 0 ||
+	    crl_reason_name(at[sizeof(front)]) == NULL)
+		return false;
+	out->reason = (enum crl_reason)at[sizeof(front)];
+	return true;
+}
+
+/* RFC 5280 §4.1.2.2: positive, at most 20 octets, the sign's included. */
+static bool
+take_serial(struct der *in, uint8_t out[CRL_SERIAL_MAX])
+{
+	struct der serial;
+
+	if (!der_take_unsigned(in, &serial) || serial.len == 0 ||
+	    serial.len > CRL_SERIAL_MAX ||
+	    (serial.len == CRL_SERIAL_MAX && serial.at[0] > 0x7f))
+		return false;
+	memset(out, 0, CRL_SERIAL_MAX);
+	memcpy(out + CRL_SERIAL_MAX - serial.len, serial.at, serial.len);
+	return true;
+}
+
 /* Take an entry; returns what is wrong with it, or NULL. */
 const char *
 crl_read_entry(struct der *in, struct crl_item *out)
 {
-	struct der content, serial;
+	struct der content;
 	const char *what;
 
 	if (!der_take(in, DER_SEQUENCE, &content))
 		return "an entry";
-	/* RFC 5280 §4.1.2.2: 20 octets, the sign's included. */
-	if (!der_take_unsigned(&content, &serial) || serial.len == 0 ||
-	    serial.len > CRL_SERIAL_MAX ||
-	    (serial.len == CRL_SERIAL_MAX && serial.at[0] > 0x7f))
+	if (!take_serial(&content, out->serial))
 		return "the serial of an entry";
-	memset(out->serial, 0, CRL_SERIAL_MAX - serial.len);
-	memcpy(
-	    out->serial + CRL_SERIAL_MAX - serial.len, serial.at, serial.len);
-	out->not_after = CRL_NEVER;
-	out->reason = CRL_UNSPECIFIED;
 	if (!der_take_time(&content, &out->revoked_at))
 		return "the time of an entry";
-	if (content.len > 0) {
-		what = read_entry_extensions(&content, out);
-		if (what != NULL)
-			return what;
-	}
+	out->not_after = CRL_NEVER;
+	out->reason = CRL_UNSPECIFIED;
+	if (content.len == 0 || is_reason_alone(&content, out))
+		return NULL;
+	what = read_entry_extensions(&content, out);
+	if (what != NULL)
+		return what;
 	return content.len == 0 ? NULL : "an entry";
 }
 

@@ -16,6 +16,7 @@
 #include <openssl/x509.h>
 
 #include "base/err.h"
+#include "base/sink.h"
 #include "cert/crl_list.h"
 
 /* A part of the list's octets. */
@@ -79,5 +80,12 @@ bool crl_read_each(
 /* Look for a serial by walking; false when it is not there. */
 bool crl_read_find(const struct crl_read *crl,
     const uint8_t serial[CRL_SERIAL_MAX], struct crl_item *out);
+
+/*
+ * Pass on the list as it lies there, by pieces: to a file, or as PEM
+ * (encoding/pem_writer.h).
+ */
+bool crl_read_pour(
+    const struct crl_read *crl, sink_fn *sink, void *ctx, struct err *err);
 
 #endif

@@ -89,6 +89,32 @@ crl_read_find(const struct crl_read *crl, const uint8_t serial[CRL_SERIAL_MAX],
 	return s.there;
 }
 
+/* ---------------------------------------------------------------- pieces */
+
+/* Pass a part on, giving back what was read. */
+static bool
+pour(const struct crl_read *crl, struct crl_part part, sink_fn *sink, void *ctx,
+    struct err *err)
+{
+	struct crl_window window = crl_window_of(crl, part.at);
+	size_t len;
+
+	for (; part.len > 0; part.at += len, part.len -= len) {
+		len = part.len < WINDOW_LEN ? part.len : WINDOW_LEN;
+		if (!sink(ctx, part.at, len, err))
+			return false;
+		crl_window_pass(&window, part.at + len);
+	}
+	return true;
+}
+
+bool
+crl_read_pour(
+    const struct crl_read *crl, sink_fn *sink, void *ctx, struct err *err)
+{
+	return pour(crl, crl->der, sink, ctx, err);
+}
+
 /* ------------------------------------------------------------- signature */
 
 static bool
@@ -127,25 +153,27 @@ check_key_id(const struct crl_read *crl, X509 *issuer, struct err *err)
 	return true;
 }
 
-/* Piece by piece, giving back what was read. */
+static bool
+digest_piece(void *ctx, const void *data, size_t len, struct err *err)
+{
+	return EVP_DigestUpdate(ctx, data, len) == 1 ||
+	       ossl_err(err, "digest of a CRL");
+}
+
 static bool
 digest(const struct crl_read *crl, const EVP_MD *md,
     uint8_t out[EVP_MAX_MD_SIZE], struct err *err)
 {
-	struct crl_window window = crl_window_of(crl, crl->tbs.at);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool ok = ctx != NULL && EVP_DigestInit_ex(ctx, md, NULL) == 1;
-	const uint8_t *at = crl->tbs.at;
-	size_t left = crl->tbs.len, len;
 
-	for (; ok && left > 0; at += len, left -= len) {
-		len = left < WINDOW_LEN ? left : WINDOW_LEN;
-		ok = EVP_DigestUpdate(ctx, at, len) == 1;
-		crl_window_pass(&window, at + len);
-	}
-	ok = ok && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
+	if (!ok)
+		ossl_err(err, "digest of a CRL");
+	ok = ok && pour(crl, crl->tbs, digest_piece, ctx, err) &&
+	     (EVP_DigestFinal_ex(ctx, out, NULL) == 1 ||
+		 ossl_err(err, "digest of a CRL"));
 	EVP_MD_CTX_free(ctx);
-	return ok || ossl_err(err, "digest of a CRL");
+	return ok;
 }
 
 static bool

@@ -7,6 +7,7 @@
 
 #include <openssl/x509.h>
 
+#include "cert/crl_list_impl.h"
 #include "cert/ossl.h"
 #include "encoding/der.h"
 
@@ -48,56 +49,55 @@ struct pour {
 
 /* -------------------------------------------------------------- entries */
 
-/* revokedCertificate's content (RFC 5280 §5.1.2.6). */
-static size_t
-content_len(const struct crl_item *item)
+/* Of the INTEGER's content: with a zero when the sign needs it. */
+static inline size_t
+serial_len(const struct crl_record *r)
 {
-	size_t octets;
-	const uint8_t *serial = crl_serial_octets(item->serial, &octets);
+	return (size_t)(CRL_SERIAL_MAX - r->zeros) + (r->serial[r->zeros] >> 7);
+}
 
-	return 2 + octets + (serial[0] > 0x7f ? 1 : 0) +
-	       der_time_len(item->revoked_at) +
-	       (item->reason != CRL_UNSPECIFIED ? REASON_LEN : 0);
+/* revokedCertificate's content (RFC 5280 §5.1.2.6). */
+static inline size_t
+content_len(const struct crl_record *r)
+{
+	return 2 + serial_len(r) + der_time_len(crl_record_revoked_at(r)) +
+	       (r->reason != CRL_UNSPECIFIED ? REASON_LEN : 0);
 }
 
 /* Write an entry; returns what is behind it.  All lengths are below 0x80. */
 static uint8_t *
-put_entry(uint8_t *at, const struct crl_item *item)
+put_entry(uint8_t *at, const struct crl_record *r)
 {
 	/* Extensions {{reasonCode, ENUMERATED}}, RFC 5280 §5.3.1. */
 	static const uint8_t reason[REASON_LEN] = {0x30, 0x0c, 0x30, 0x0a, 0x06,
 	    0x03, 0x55, 0x1d, 0x15, 0x04, 0x03, 0x0a, 0x01, 0};
-	size_t octets;
-	const uint8_t *serial = crl_serial_octets(item->serial, &octets);
-	size_t sign = serial[0] > 0x7f ? 1 : 0;
+	size_t len = serial_len(r);
+	uint8_t *start = at;
 
-	*at++ = DER_SEQUENCE;
-	*at++ = (uint8_t)content_len(item);
-	*at++ = DER_INTEGER;
-	*at++ = (uint8_t)(octets + sign);
-	if (sign > 0)
-		*at++ = 0;
-	memcpy(at, serial, octets);
-	at += octets;
-	at += der_time(at, item->revoked_at);
-	if (item->reason != CRL_UNSPECIFIED) {
+	at[0] = DER_SEQUENCE;
+	at[2] = DER_INTEGER;
+	at[3] = (uint8_t)len;
+	at[4] = 0;
+	at += 4 + len;
+	memcpy(at - (CRL_SERIAL_MAX - r->zeros), r->serial + r->zeros,
+	    CRL_SERIAL_MAX - r->zeros);
+	at += der_time(at, crl_record_revoked_at(r));
+	if (r->reason != CRL_UNSPECIFIED) {
 		memcpy(at, reason, REASON_LEN);
 		at += REASON_LEN;
-		at[-1] = (uint8_t)item->reason;
+		at[-1] = r->reason;
 	}
+	start[1] = (uint8_t)(at - start - 2);
 	return at;
 }
 
 static size_t
 entries_len(const struct crl_list *list)
 {
-	size_t count = crl_list_count(list), sum = 0, i;
-	struct crl_item item;
+	size_t sum = 0, i;
 
-	for (i = 0; i < count; i++) {
-		crl_list_get(list, i, &item);
-		sum += 2 + content_len(&item);
-	}
+	for (i = 0; i < list->count; i++)
+		sum += 2 + content_len(&list->records[i]);
 	return sum;
 }
 
@@ -139,8 +139,7 @@ pour_header(struct pour *p, uint8_t tag, size_t len, struct err *err)
 static bool
 pour_entries(struct pour *p, const struct crl_draft *d, struct err *err)
 {
-	size_t count = crl_list_count(d->list), i;
-	struct crl_item item;
+	size_t count = d->list->count, i;
 
 	if (count == 0)
 		return true; /* absent (RFC 5280 §5.1.2.6) */
@@ -149,9 +148,9 @@ pour_entries(struct pour *p, const struct crl_draft *d, struct err *err)
 	for (i = 0; i < count; i++) {
 		if (PIECE_LEN - p->len < ENTRY_MAX && !flush(p, err))
 			return false;
-		crl_list_get(d->list, i, &item);
-		p->len =
-		    (size_t)(put_entry(p->piece + p->len, &item) - p->piece);
+		p->len = (size_t)(put_entry(
+				      p->piece + p->len, &d->list->records[i]) -
+				  p->piece);
 	}
 	return true;
 }

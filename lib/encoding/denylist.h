@@ -29,6 +29,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/sink.h"
 
 enum {
 	DENYLIST_DEVICE_LEN = 26, /* digits of base32, as in the id */
@@ -115,16 +116,12 @@ bool denylist_has_serial(
 
 /* ------------------------------------------------------------- writing */
 
-/* Takes what is written; false with *err set when it can't. */
-typedef bool denylist_sink_fn(
-    void *ctx, const void *data, size_t len, struct err *err);
-
 /*
  * Writes one file front to back, in memory of fixed size.  Once a call has
  * failed the file is of no use: free the writer.
  */
 struct denylist_writer {
-	denylist_sink_fn *sink;
+	sink_fn *sink;
 	void *ctx;
 	enum denylist_section section; /* the last that was written to */
 	size_t count[DENYLIST_SECTIONS];
@@ -133,8 +130,8 @@ struct denylist_writer {
 };
 
 /* Begin a file; what w holds is not looked at. */
-bool denylist_write_begin(struct denylist_writer *w, denylist_sink_fn *sink,
-    void *ctx, struct err *err);
+bool denylist_write_begin(
+    struct denylist_writer *w, sink_fn *sink, void *ctx, struct err *err);
 
 /*
  * Write one item of a list.  Lists come in their order, items sorted and none

@@ -41,8 +41,8 @@ add_magic(struct buf *out)
 }
 
 bool
-denylist_write_begin(struct denylist_writer *w, denylist_sink_fn *sink,
-    void *ctx, struct err *err)
+denylist_write_begin(
+    struct denylist_writer *w, sink_fn *sink, void *ctx, struct err *err)
 {
 	*w = (struct denylist_writer){.sink = sink, .ctx = ctx};
 	add_magic(&w->out);

@@ -131,12 +131,6 @@ der_time(uint8_t out[DER_TIME_MAX], int64_t seconds)
 
 /* ------------------------------------------------------------- reading */
 
-bool
-der_next_is(const struct der *in, uint8_t tag)
-{
-	return in->len > 0 && in->at[0] == tag;
-}
-
 /* The header's octets at the front, 0 when it isn't DER; *len the content's. */
 static size_t
 read_header(const struct der *in, uint8_t tag, size_t *len)
@@ -168,7 +162,7 @@ pass(struct der *in, size_t len)
 }
 
 bool
-der_take(struct der *in, uint8_t tag, struct der *content)
+der_take_any(struct der *in, uint8_t tag, struct der *content)
 {
 	size_t len = 0;
 	size_t header = read_header(in, tag, &len);
@@ -195,38 +189,21 @@ der_take_whole(struct der *in, uint8_t tag, struct der *element)
 	return true;
 }
 
-bool
-der_take_unsigned(struct der *in, struct der *octets)
+/* Two digits; false when there is anything else. */
+static bool
+read_two(const uint8_t *at, unsigned int *out)
 {
-	struct der rest = *in;
+	unsigned int tens = at[0] - (unsigned int)'0';
+	unsigned int ones = at[1] - (unsigned int)'0';
 
-	if (!der_take(&rest, DER_INTEGER, octets) || octets->len == 0 ||
-	    octets->at[0] > 0x7f)
-		return false;
-	if (octets->at[0] == 0) {
-		/* It is 0, or that zero is there for the next one's sign. */
-		if (octets->len > 1 && octets->at[1] <= 0x7f)
-			return false;
-		pass(octets, 1);
-	}
-	*in = rest;
-	return true;
+	*out = 10 * tens + ones;
+	return tens <= 9 && ones <= 9;
 }
 
-/* So many digits; false when there is anything else. */
 static bool
-read_digits(const uint8_t *at, size_t count, unsigned int *out)
+is_leap(unsigned int year)
 {
-	unsigned int value = 0;
-	size_t i;
-
-	for (i = 0; i < count; i++) {
-		if (at[i] < '0' || at[i] > '9')
-			return false;
-		value = value * 10 + (unsigned int)(at[i] - '0');
-	}
-	*out = value;
-	return true;
+	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 }
 
 static bool
@@ -234,13 +211,11 @@ date_exists(const struct date *d)
 {
 	static const uint8_t days[] = {
 	    31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	bool leap =
-	    (d->year % 4 == 0 && d->year % 100 != 0) || d->year % 400 == 0;
 
 	if (d->month < 1 || d->month > 12 || d->day < 1)
 		return false;
 	return d->day <= days[d->month - 1] ||
-	       (leap && d->month == 2 && d->day == 29);
+	       (d->month == 2 && d->day == 29 && is_leap(d->year));
 }
 
 /* The inverse of date_of. */
@@ -262,10 +237,9 @@ read_time(const uint8_t *at, unsigned int year, int64_t *out)
 	struct date d = {.year = year};
 	unsigned int hour, minute, second;
 
-	if (!read_digits(at, 2, &d.month) || !read_digits(at + 2, 2, &d.day) ||
-	    !read_digits(at + 4, 2, &hour) ||
-	    !read_digits(at + 6, 2, &minute) ||
-	    !read_digits(at + 8, 2, &second) || at[10] != 'Z')
+	if (!read_two(at, &d.month) || !read_two(at + 2, &d.day) ||
+	    !read_two(at + 4, &hour) || !read_two(at + 6, &minute) ||
+	    !read_two(at + 8, &second) || at[10] != 'Z')
 		return false;
 	if (!date_exists(&d) || hour > 23 || minute > 59 || second > 59)
 		return false;
@@ -276,23 +250,28 @@ read_time(const uint8_t *at, unsigned int year, int64_t *out)
 bool
 der_take_time(struct der *in, int64_t *seconds)
 {
-	struct der rest = *in;
-	struct der text;
-	unsigned int year;
+	const uint8_t *at = in->at;
+	unsigned int century, year;
+	bool ok;
 
-	if (der_take(&rest, DER_UTC_TIME, &text)) {
-		if (text.len != UTC_LEN || !read_digits(text.at, 2, &year) ||
-		    !read_time(text.at + 2,
-			year < 50 ? 2000 + year : 1900 + year, seconds))
-			return false;
-	} else if (!der_take(&rest, DER_GENERALIZED_TIME, &text) ||
-		   text.len != GENERALIZED_LEN ||
-		   !read_digits(text.at, 4, &year) || year < YEAR_GENERALIZED ||
-		   !read_time(text.at + 4, year, seconds)) {
+	if (in->len < 2 + UTC_LEN)
 		return false;
+	at += 2;
+	if (in->at[0] == DER_UTC_TIME && in->at[1] == UTC_LEN) {
+		ok = read_two(at, &year) &&
+		     read_time(at + 2, year < 50 ? 2000 + year : 1900 + year,
+			 seconds);
+		pass(in, 2 + UTC_LEN);
+		return ok;
 	}
-	*in = rest;
-	return true;
+	if (in->len < 2 + GENERALIZED_LEN ||
+	    in->at[0] != DER_GENERALIZED_TIME || in->at[1] != GENERALIZED_LEN)
+		return false;
+	ok = read_two(at, &century) && read_two(at + 2, &year) &&
+	     100 * century + year >= YEAR_GENERALIZED &&
+	     read_time(at + 4, 100 * century + year, seconds);
+	pass(in, 2 + GENERALIZED_LEN);
+	return ok;
 }
 
 bool

@@ -3,6 +3,7 @@
  * The little of DER (X.690) that is written and read without OpenSSL: what is
  * too large or too frequent for it.  Reading is strict: tags of one octet,
  * definite lengths in their shortest form (§10.1), minimal INTEGERs (§8.3.2).
+ * What a list of a million entries needs for each is inline.
  */
 #ifndef PAPPUS_ENCODING_DER_H
 #define PAPPUS_ENCODING_DER_H
@@ -54,24 +55,60 @@ struct der {
 };
 
 /* Whether an element with that tag comes next. */
-bool der_next_is(const struct der *in, uint8_t tag);
+static inline bool
+der_next_is(const struct der *in, uint8_t tag)
+{
+	return in->len > 0 && in->at[0] == tag;
+}
+
+/* As der_take, for any length; what der_take does without a call is short. */
+bool der_take_any(struct der *in, uint8_t tag, struct der *content);
 
 /*
  * Take the next element: its content.  False when it has another tag, is cut
  * or isn't DER; in is where it was, then.
  */
-bool der_take(struct der *in, uint8_t tag, struct der *content);
+static inline bool
+der_take(struct der *in, uint8_t tag, struct der *content)
+{
+	size_t len;
+
+	if (in->len < 2 || in->at[1] > 0x7f)
+		return der_take_any(in, tag, content);
+	len = in->at[1];
+	if (in->at[0] != tag || in->len - 2 < len)
+		return false;
+	content->at = in->at + 2;
+	content->len = len;
+	in->at += 2 + len;
+	in->len -= 2 + len;
+	return true;
+}
 
 /* As der_take, with the tag and the length standing before the content. */
 bool der_take_whole(struct der *in, uint8_t tag, struct der *element);
 
 /*
- * An INTEGER that isn't negative: its octets without the zero in front, which
- * are none for 0.
+ * Take an INTEGER that isn't negative: its octets without the zero in front,
+ * which are none for 0.  When it is something else, in may be behind it.
  */
-bool der_take_unsigned(struct der *in, struct der *octets);
+static inline bool
+der_take_unsigned(struct der *in, struct der *octets)
+{
+	if (!der_take(in, DER_INTEGER, octets) || octets->len == 0 ||
+	    octets->at[0] > 0x7f)
+		return false;
+	if (octets->at[0] == 0) {
+		/* It is 0, or that zero is there for the next one's sign. */
+		if (octets->len > 1 && octets->at[1] <= 0x7f)
+			return false;
+		octets->at++;
+		octets->len--;
+	}
+	return true;
+}
 
-/* A Time as RFC 5280 §4.1.2.5 wants it, in unix seconds. */
+/* Take a Time as RFC 5280 §4.1.2.5 wants it, in unix seconds; likewise. */
 bool der_take_time(struct der *in, int64_t *seconds);
 
 /* Whether these are those octets. */

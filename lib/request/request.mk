@@ -8,4 +8,7 @@ libpappus_a_SOURCES += \
 	lib/request/outcome.c lib/request/outcome.h \
 	lib/request/problem.c lib/request/problem.h \
 	lib/request/program.c lib/request/program.h \
+	lib/request/publication.c lib/request/publication.h \
+	lib/request/publication_crls.c lib/request/publication_internal.h \
+	lib/request/publication_read.c \
 	lib/request/route.c lib/request/route.h

@@ -8,6 +8,7 @@
 #ifndef PAPPUS_WORLD_DB_H
 #define PAPPUS_WORLD_DB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -64,6 +65,27 @@ enum db_result db_call(struct db *db, enum statement statement,
     struct db_rows **rows, struct err *err);
 
 /*
+ * The SQLSTATE by which the server refused the last db_call, or "".  Good
+ * until the next.
+ */
+const char *db_sqlstate(const struct db *db);
+
+/*
+ * Have this connection, and each that follows it, listen to what is notified
+ * on a channel.  Before the first call; it can't fail.
+ */
+void db_listen(struct db *db, const char *channel);
+
+/*
+ * Wait for a notification between calls; true when there was one or more,
+ * which are all taken.  False: timeout_us has passed, a signal came, or the
+ * connection is down, and then a call is due or soon will be; in any case
+ * something may have been notified that was lost.  Notifications are as good
+ * as true fifty times a second, however many come.
+ */
+bool db_wait(struct db *db, int64_t timeout_us);
+
+/*
  * Make sure that there is a connection, as db_call does.  False: *err says
  * why not.
  */
@@ -87,15 +109,36 @@ bool db_script(
 /* Number of rows; row and column count from 0. */
 size_t db_rows_count(const struct db_rows *rows);
 
-/* A field as text; NULL for SQL NULL.  Good until db_rows_free. */
+/*
+ * Rows come as text or, for statement_binary, as the server's octets.  What
+ * reads a field does for both unless it says otherwise.
+ */
+
+/* Whether a field is SQL NULL. */
+bool db_rows_null(const struct db_rows *rows, size_t row, int column);
+
+/*
+ * A field as text; NULL for SQL NULL.  Good until db_rows_free.  Of binary
+ * rows: of type text alone.
+ */
 const char *db_rows_str(const struct db_rows *rows, size_t row, int column);
 
-/* A field as an integer; 0 for SQL NULL. */
+/* A field as an integer; 0 for SQL NULL.  Of binary rows: boolean too. */
 int64_t db_rows_int(const struct db_rows *rows, size_t row, int column);
 
 /* Append the bytes of a bytea field to out. */
 void db_rows_bytea(
     const struct db_rows *rows, size_t row, int column, struct buf *out);
+
+/* The bytes of a bytea field where they lie.  Of binary rows alone. */
+const uint8_t *db_rows_bytes(
+    const struct db_rows *rows, size_t row, int column, size_t *len);
+
+/*
+ * A timestamptz in seconds since 1970, rounded down; 0 for SQL NULL.  Of
+ * binary rows alone.  What is infinite comes out 290,000 years away.
+ */
+int64_t db_rows_time(const struct db_rows *rows, size_t row, int column);
 
 /* Free.  NULL is fine. */
 void db_rows_free(struct db_rows *rows);

@@ -7,6 +7,8 @@
 #ifndef PAPPUS_WORLD_STATEMENT_H
 #define PAPPUS_WORLD_STATEMENT_H
 
+#include <stdbool.h>
+
 enum statement {
 	/* any role */
 	STATEMENT_CLOCK,
@@ -36,13 +38,27 @@ enum statement {
 	STATEMENT_CERTIFICATE_REVOKE,
 	STATEMENT_ISSUER_LIST,
 	STATEMENT_ISSUER_UPDATE,
+	/* pappus_crl */
+	STATEMENT_CRL_LEASE,
+	STATEMENT_CRL_RELEASE,
+	STATEMENT_CRL_STATUS,
+	STATEMENT_CRL_CLAIM,
+	STATEMENT_CRL_CHANGES,
+	STATEMENT_CRL_ENTRIES,
+	STATEMENT_CRL_DEVICES,
+	STATEMENT_CRL_PRUNE,
+	STATEMENT_CRL_RECORD,
+	STATEMENT_CRL_LATEST,
+	STATEMENT_CRL_ISSUERS,
 	/* pappus_setup */
 	STATEMENT_ISSUER_REGISTER,
-	STATEMENT_ISSUER_BY_SKI,
 	STATEMENT_ADMIN_TOKEN_CREATE,
 	STATEMENT_CERTIFICATE_RECORD,
 	STATEMENT_RECOVER_CERTIFICATES,
 	STATEMENT_RECOVER_DENIALS,
+	STATEMENT_RECOVER_REVOCATIONS,
+	STATEMENT_SETUP_ISSUERS,
+	STATEMENT_ROOT_CRL,
 	/* pappus_owner, whom pappus migrate becomes */
 	STATEMENT_MIGRATIONS,
 	STATEMENT_MIGRATION_RECORD,
@@ -59,5 +75,11 @@ const char *statement_sql(enum statement statement);
 
 /* How many parameters it takes, at most STATEMENT_PARAMS_MAX. */
 int statement_params(enum statement statement);
+
+/*
+ * Whether its rows come as the server's octets: those that are many or hold
+ * what is binary anyway.
+ */
+bool statement_binary(enum statement statement);
 
 #endif

@@ -10,17 +10,17 @@ my %rank = (base => 0, encoding => 1, cert => 2, world => 3, request => 4, ca =>
 # Who may include what, as patterns over "file include".
 my @only = (
 	[qr{^fcgi},               qr{^lib/world/http\.c$},     'libfcgi'],
-	[qr{^libpq|^postgresql/}, qr{^lib/world/db(?:_rows)?\.c$}, 'libpq'],
+	[qr{^libpq|^postgresql/}, qr{^lib/world/db_\w+\.[ch]$}, 'libpq'],
 	[qr{^json},               qr{^lib/encoding/json\.c$},  'json-c'],
-	[qr{^ca/},                qr{^lib/ca/|^cgi-bin/identity|^tools/(?:ca_|pappus_ca)}, 'the CA key archive'],
-	[qr{^openssl/(?:x509|pem|asn1|evp|bio|ec)}, qr{^lib/(?:cert|ca|encoding)/|^tools/}, 'OpenSSL'],
-	[qr{^base/clock\.h|^sys/socket|^netinet}, qr{^lib/(?!cert/)|^cgi-bin/|^tools/}, 'clock and sockets'],
-	[qr{^cert/},              qr{^lib/(?:cert|ca)/|^tools/|^cgi-bin/identity}, 'certificates'],
+	[qr{^ca/},                qr{^lib/ca/|^cgi-bin/identity|^tools/(?:ca_|pappus_ca)|^daemon/keys\.c$}, 'the CA key archive'],
+	[qr{^openssl/(?:x509|pem|asn1|evp|bio|ec)}, qr{^lib/(?:cert|ca|encoding)/|^tools/|^daemon/(?:ca|keys|store_file)\.[ch]$}, 'OpenSSL'],
+	[qr{^base/clock\.h|^sys/socket|^netinet}, qr{^lib/(?!cert/)|^cgi-bin/|^tools/|^daemon/}, 'clock and sockets'],
+	[qr{^cert/},              qr{^lib/(?:cert|ca)/|^tools/|^cgi-bin/identity|^daemon/(?:ca|crl|keys|lists)}, 'certificates'],
 	# A handler asks the database by typed calls alone.
 	[qr{^world/(?:pgarray|statement)}, qr{^lib/|^tools/}, 'statements'],
 );
 
-my @files = grep { -f } glob('lib/*/*.[ch] cgi-bin/*.[ch] tools/*.[ch]');
+my @files = grep { -f } glob('lib/*/*.[ch] cgi-bin/*.[ch] tools/*.[ch] daemon/*.[ch]');
 cmp_ok(@files, '>', 40, 'the sources are where they are looked for');
 
 sub includes ($file) {

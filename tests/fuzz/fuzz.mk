@@ -9,6 +9,7 @@ FUZZ_DENIALS = tools/recover_read.c tools/recover_read.h
 EXTRA_DIST += tests/fuzz/corpus
 
 check_PROGRAMS += \
+	tests/fuzz/replay_crl \
 	tests/fuzz/replay_denials \
 	tests/fuzz/replay_denylist \
 	tests/fuzz/replay_feed \
@@ -16,6 +17,8 @@ check_PROGRAMS += \
 	tests/fuzz/replay_form_urlencoded \
 	tests/fuzz/replay_json \
 	tests/fuzz/replay_token
+tests_fuzz_replay_crl_SOURCES = $(REPLAY) tests/fuzz/crl.c
+tests_fuzz_replay_crl_LDADD = $(FUZZ_LIBS)
 tests_fuzz_replay_denials_SOURCES = $(REPLAY) tests/fuzz/denials.c \
 	$(FUZZ_DENIALS)
 tests_fuzz_replay_denials_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
@@ -37,6 +40,7 @@ tests_fuzz_replay_token_LDADD = $(FUZZ_LIBS)
 
 if FUZZERS
 noinst_PROGRAMS = \
+	tests/fuzz/fuzz_crl \
 	tests/fuzz/fuzz_denials \
 	tests/fuzz/fuzz_denylist \
 	tests/fuzz/fuzz_feed \
@@ -45,6 +49,9 @@ noinst_PROGRAMS = \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_token
 FUZZ_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_crl_SOURCES = tests/fuzz/crl.c
+tests_fuzz_fuzz_crl_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_crl_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_denials_SOURCES = tests/fuzz/denials.c $(FUZZ_DENIALS)
 tests_fuzz_fuzz_denials_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_fuzz_fuzz_denials_LDADD = $(FUZZ_LIBS)

@@ -6,6 +6,7 @@ use warnings;
 use Fcntl qw(S_IMODE);
 use File::Temp qw(tempdir);
 use IPC::Open2;
+use POSIX qw(strftime);
 use Test::More;
 
 my $build = $ENV{PAPPUS_BUILDDIR} or die "PAPPUS_BUILDDIR is not set\n";
@@ -120,10 +121,10 @@ sub sub_ca
 subtest 'help and version' => sub {
 	good('--help', '--help');
 	like($said, qr/^  $_ /m, "lists $_")
-	    for qw(root request sign install server service crl show);
+	    for qw(root request sign install server service revoke-ca crl show);
 	good('--version', '--version');
 	like($said, qr/^pappus-ca \d+\.\d+\.\d+$/, 'one line');
-	for my $command (qw(root request sign install server service crl show)) {
+	for my $command (qw(root request sign install server service revoke-ca crl show)) {
 		good("$command --help", $command, '--help');
 		like($said, qr/^usage: pappus-ca $command /, 'its usage');
 	}
@@ -452,9 +453,14 @@ subtest "the root's list" => sub {
 	like($said, qr/CRL has expired/, 'because it is too old then');
 };
 
+sub serial_of
+{
+	my ($serial) = text('x509', '-in', $_[0]) =~ /Serial Number:\s+([0-9a-f:]+)/;
+	return $serial =~ tr/://dr;
+}
+
 subtest 'revoked sub-CAs' => sub {
-	my ($serial) = text('x509', '-in', 'V/ca.crt') =~ /Serial Number:\s+([0-9a-f:]+)/;
-	$serial =~ tr/://d;
+	my $serial = serial_of('V/ca.crt');
 	mkdir 'R/revoked', 0700 or die;
 	spew("R/revoked/$serial", "revoked-at=2026-01-02T03:04:05Z\nreason=keyCompromise\n");
 	good('crl', 'crl', '--dir', 'R', '--out', 'revoked.pem');
@@ -477,6 +483,65 @@ subtest 'revoked sub-CAs' => sub {
 	}
 };
 
+subtest 'revoke-ca' => sub {
+	my $serial = serial_of('D/ca.crt');
+	my @revoke = ('revoke-ca', '--dir', 'R', '--reason');
+	refused('a reason that does not exist', qr/--reason is "whim", but must be/,
+	    @revoke, 'whim', '--cert', 'D/ca.crt');
+	refused('nor in other letters', qr/--reason is "keycompromise"/, @revoke,
+	    'keycompromise', '--cert', 'D/ca.crt');
+	refused('a hold', qr/revoked for good/, @revoke, 'certificateHold', '--cert',
+	    'D/ca.crt');
+	refused("another root's sub-CA", qr/PD\/ca\.crt: .*not issued by that CA/,
+	    @revoke, 'superseded', '--cert', 'PD/ca.crt');
+	refused('the root itself', qr/R\/root\.crt is a root: .*can't revoke itself/,
+	    @revoke, 'cACompromise', '--cert', 'R/root.crt');
+	refused('another root', qr/is a root/, @revoke, 'cACompromise', '--cert',
+	    'P/root.crt');
+	refused('a leaf of a sub-CA', qr/reader\.crt: .*not issued by that CA/, @revoke,
+	    'keyCompromise', '--cert', 'reader.crt');
+	refused('no certificate', qr/D\/ca\.key: /, @revoke, 'keyCompromise', '--cert',
+	    'D/ca.key');
+	refused('no file', qr/nowhere: No such file/, @revoke, 'keyCompromise', '--cert',
+	    'nowhere');
+	refused('by a sub-CA', qr/D\/root\.urls: No such file/, 'revoke-ca', '--dir', 'D',
+	    '--cert', 'S/ca.crt', '--reason', 'superseded');
+	is(run($program, 'revoke-ca', '--dir', 'R', '--cert', 'D/ca.crt'), 2,
+	    'without a reason');
+
+	rename 'R/root.key', 'root.key' or die;
+	good('revoke-ca, which needs no key', @revoke, 'cACompromise', '--cert',
+	    'D/ca.crt');
+	rename 'root.key', 'R/root.key' or die;
+	like($said, qr{^wrote R/revoked/$serial$}m, 'says what it wrote');
+	like($said, qr/pappus-ca crl.*pappus issuer crl/s, 'and what to do now');
+	my ($when, $why) = slurp("R/revoked/$serial") =~
+	    /\Arevoked-at=(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)\nreason=(\w+)\n\z/;
+	is($why, 'cACompromise', 'the reason is noted');
+	my ($t) = transcripts('R', 'revoke-ca');
+	my $transcript = slurp($t);
+	like($transcript, qr/The root revoked a CA, for the reason cACompromise/,
+	    'the transcript says so');
+	like($transcript, qr/^time:     \Q$when\E$/m, 'and when, the same');
+	like($transcript, qr/$serial/, 'and which');
+	like($transcript, qr{^  R/revoked/$serial$}m, 'and names the file');
+	is(S_IMODE((stat "R/revoked/$serial")[2]), 0600, 'which is nobody else\'s');
+	refused('again', qr/revoked already: R\/revoked\/$serial/, @revoke,
+	    'cACompromise', '--cert', 'D/ca.crt');
+	refused('nor for another reason', qr/revoked already/, @revoke, 'superseded',
+	    '--cert', "R/issued/$serial.crt");
+
+	good('crl', 'crl', '--dir', 'R', '--out', 'revoked-2.pem');
+	my $text = text('crl', '-in', 'revoked-2.pem');
+	my ($entry) = $text =~ /Serial Number: \U$serial\E\n(.*?)(?=Serial Number|Signature)/s;
+	like($entry, qr/CA Compromise/, 'the list names it and why');
+	isnt(verify('-crl_check', '-CRLfile', 'revoked-2.pem', '-CAfile', 'R/root.crt',
+	    'D/ca.crt'), 0, 'it is refused');
+	is(verify('-crl_check', '-CRLfile', 'revoked-2.pem', '-CAfile', 'R/root.crt',
+	    'S/ca.crt'), 0, 'others are not');
+	is(() = $text =~ /Serial Number:/g, 2, 'with the one from before');
+};
+
 subtest 'show' => sub {
 	good('all kinds', 'show', 'R/root.crt', 'broker.crt', 'D/ca.csr', 'root.crl',
 	    'root.crl.pem', 'D/ca.key');
@@ -497,7 +562,7 @@ subtest 'show' => sub {
 };
 
 subtest 'transcripts' => sub {
-	my %expected = (R => {root => 1, sign => 4, crl => 3},
+	my %expected = (R => {root => 1, sign => 4, crl => 4, 'revoke-ca' => 1},
 	    D => {request => 1, install => 1}, S => {request => 1, install => 1, server => 1});
 	for my $dir (sort keys %expected) {
 		for my $command (sort keys %{$expected{$dir}}) {
@@ -535,6 +600,39 @@ subtest 'modes' => sub {
 	}
 	my @left = glob('.pappus-ca-* */.pappus-ca-* */*/.pappus-ca-*');
 	is("@left", '', 'no temporary file is left');
+};
+
+# The whole of a leaf's or sub-CA's time, or nothing: in the last year of a
+# sub-CA, and in the last 35 of the root.
+subtest 'nothing outlives what signed it' => sub {
+	plan skip_all => 'faketime is not here (apt-get install faketime)'
+	    if run('faketime', '1 day', 'true') != 0;
+	my $today = $program;
+	my $in = sub {
+		my ($years) = @_;
+		spew('then', "#!/bin/sh\nexec faketime '" . strftime('%Y-%m-%d %T',
+			gmtime(time + $years * 365.2425 * 86400)) . "' $today \"\$@\"\n",
+		    0700);
+		$program = './then';
+	};
+	my %leaf = (server => ['server', '--dir', 'S', '--name', 'x', '--dns', 'x'],
+		service => ['service', '--dir', 'V']);
+	$in->(33.9);
+	good("a $_ while there is a year", @{$leaf{$_}}, '--out', "late-$_")
+	    for sort keys %leaf;
+	$in->(34.1);
+	refused("a $_ then", qr/outlive its issuer/, @{$leaf{$_}}, '--out', 'x')
+	    for sort keys %leaf;
+	$in->(4.9);
+	good('a request', 'request', '--dir', 'L', '--name', 'Late', '--org', 'x');
+	good('a sub-CA while there are 35', 'sign', '--dir', 'R', '--request',
+	    'L/ca.csr', '--purpose', 'device', '--out', 'late.crt');
+	$in->(5.1);
+	good('another request', 'request', '--dir', 'M', '--name', 'Later', '--org',
+	    'x');
+	refused('a sub-CA then', qr/outlive its issuer/, 'sign', '--dir', 'R',
+	    '--request', 'M/ca.csr', '--purpose', 'device', '--out', 'x');
+	$program = $today;
 };
 
 subtest 'half a ceremony can be repeated' => sub {

@@ -95,6 +95,7 @@ my %call = (
 	    . " (pappus.admin_enrollment_token_list($me, t.id('proj', 7), 10,"
 	    . " NULL)).body ->> 'next_cursor' IS NOT NULL",
 	'admin_device_list, all' => devices('', 9000, 10),
+	'admin_device_list, by id' => devices("'device_id', t.id('dev', 9000)", 0, 1),
 	'admin_device_list, of a project' =>
 	    devices("'project_id', t.id('proj', 7)", 9000, 10),
 	# One in 2,000 is of this project: not to be picked out of the others.

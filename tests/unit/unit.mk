@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Unit tests, one program per module of lib/, its source named like it.
-EXTRA_DIST += tests/unit/unit.h
+EXTRA_DIST += tests/unit/unit.h tests/unit/folder.h
 
 if HAVE_CHECK
 AM_CFLAGS += $(CHECK_CFLAGS)

@@ -22,6 +22,7 @@ use Pappus::Ceremony;
 use Pappus::Feed;
 use Pappus::Mqtt;
 use Pappus::Test qw(slurp spew free_port wait_until);
+use POSIX qw(WNOHANG);
 
 my $source = abs_path(dirname(__FILE__) . '/../../..');
 
@@ -92,12 +93,15 @@ sub service
 }
 
 # A certificate as openssl makes it, signed by a sub-CA's key: for those that
-# Pappus does not make.  subject => '/CN=…', days, chain => [files to send along].
+# Pappus does not make.  subject => '/CN=…', chain => [files to send along],
+# seconds => valid for so long only (needs faketime).
 sub odd
 {
 	my ($self, $ca, $subject, %option) = @_;
 	my $base = $self->path('odd' . $self->{odd}++);
-	my $run = sub { Pappus::Ceremony->run('', 'openssl', @_) };
+	my @then = $option{seconds}
+	    ? ('faketime', '-f', ($option{seconds} - 86400) . 's') : ();
+	my $run = sub { Pappus::Ceremony->run('', @then, 'openssl', @_) };
 	spew("$base.ext", "extendedKeyUsage=clientAuth\n"
 	    . "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n");
 	$run->('req', '-new', '-newkey', 'ec', '-pkeyopt',
@@ -105,8 +109,9 @@ sub odd
 	    "$base.csr", '-subj', $subject, '-utf8');
 	$run->('x509', '-req', '-in', "$base.csr", '-CA', $self->path("$ca/ca.crt"),
 	    '-CAkey', $self->path("$ca/ca.key"), '-set_serial',
-	    $option{serial} // '0x0102030405060708090a0b0c0d0e0f10', '-days', 30,
-	    '-extfile', "$base.ext", '-out', "$base.crt");
+	    $option{serial} // '0x0102030405060708090a0b0c0d0e0f10', '-days',
+	    $option{seconds} ? 1 : 30, '-extfile', "$base.ext", '-out',
+	    "$base.crt");
 	spew("$base.crt", join '', map { slurp($_) } "$base.crt",
 	    @{$option{chain} // []});
 	return { cert => "$base.crt", key => "$base.key" };
@@ -121,8 +126,9 @@ sub as
 }
 
 # The shipped configuration (config => its name), filled in.  Options:
-# max_age => seconds, more => [lines], persistence => 1, under => [a command to
-# run mosquitto under], valgrind and the like.
+# max_age => seconds, more => [lines], persistence => 1, edit => sub that changes
+# the text in $_, daemon => 1 (its pid_file must be daemon.pid), under => [a
+# command to run it under].  Without any, as the last time.
 sub start
 {
 	my ($self, %option) = @_;
@@ -143,11 +149,13 @@ sub start
 	    $> == 0 ? 'user root' : (), 'persistence_location ' . $self->path(''),
 	    'persistence ' . ($option{persistence} ? 'true' : 'false'),
 	    @{$option{more} // []}, '';
+	$option{edit}->() for $option{edit} ? $conf : ();
 	spew($self->path('mosquitto.conf'), $conf);
 	$self->run_mosquitto(%option);
+	$self->find_daemon if $option{daemon};
 	wait_until(60, sub { IO::Socket::INET->new("127.0.0.1:$self->{port}")
-		|| !kill 0, $self->{pid} });
-	die "mosquitto doesn't start:\n", $self->log if !kill 0, $self->{pid};
+		|| $self->has_ended });
+	die "mosquitto doesn't start:\n", $self->log if $self->has_ended;
 	return $self;
 }
 
@@ -155,7 +163,7 @@ sub run_mosquitto
 {
 	my ($self, %option) = @_;
 	my @command = (@{$option{under} // []}, '/usr/sbin/mosquitto', '-c',
-	    $self->path('mosquitto.conf'));
+	    $self->path('mosquitto.conf'), $option{daemon} ? '-d' : ());
 	my @preload = sanitizer();
 	$self->{pid} = fork // die "fork: $!";
 	return if $self->{pid} != 0;
@@ -168,6 +176,24 @@ sub run_mosquitto
 		exec @command;
 	}
 	exec @command;
+}
+
+sub has_ended
+{
+	my ($self) = @_;
+	waitpid $self->{pid}, WNOHANG if !$self->{daemon};
+	return !kill 0, $self->{pid};
+}
+
+# What was started has left a daemon behind.
+sub find_daemon
+{
+	my ($self) = @_;
+	waitpid $self->{pid}, 0;
+	my $file = $self->path('daemon.pid');
+	wait_until(20, sub { -s $file }) or die "no daemon\n";
+	$self->{pid} = slurp($file) + 0;
+	$self->{daemon} = 1;
 }
 
 # The runtime of the address sanitizer, when the plugin was built with it.
@@ -186,6 +212,8 @@ sub stop
 	my ($self, $signal) = @_;
 	my $pid = delete $self->{pid} or return;
 	kill $signal // 'TERM', $pid;
+	return wait_until(20, sub { !kill 0, $pid }) ? 0 : -1
+	    if delete $self->{daemon};
 	waitpid $pid, 0;
 	return $?;
 }

@@ -16,7 +16,21 @@ use Digest::SHA qw(sha256_hex);
 use Pappus::Test qw(slurp);
 use Time::HiRes qw(time);
 
-my $made;
+my ($made, $crl_made);
+
+# A sub-CA's CRL in a file, by tests/integration/make_crl (whose lines these
+# are): make_crl(CA's folder, number, file, [SERIAL, REASON, SECONDS]…,
+# 'generate 1000', 'url http://…').
+sub make_crl
+{
+	my ($ca, $number, $file, @lines) = @_;
+	my $build = $ENV{PAPPUS_BUILDDIR} // die "PAPPUS_BUILDDIR is not set\n";
+	run('', 'make', '-s', '-C', $build, 'tests/integration/make_crl')
+	    if !$crl_made++;
+	run(join("\n", (map { ref ? "@$_" : $_ } @lines), ''),
+		"$build/tests/integration/make_crl", $ca, $number, $file);
+	return $file;
+}
 
 sub new
 {

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: ISC */
+/* One CA's next CRL, made or made again, and put out: see crls.h. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "daemon/crl_file.h"
+#include "daemon/crls.h"
+
+enum {
+	NEXT_UPDATE_S = 7 * 24 * 60 * 60,
+	BUSY = 9 /* times as long idle: never busy more than a tenth */
+};
+
+#define DELAY_MAX_US (60 * SECOND_US)
+
+/* ---------------------------------------------------------- how it went */
+
+static void
+log_crl(const struct ca *ca, const char *event, int64_t us)
+{
+	log_event(LOG_LEVEL_INFO, event,
+	    (const struct log_field[]){
+		LOG_I("issuer", ca->id),
+		LOG_I("number", ca->published.number),
+		LOG_I("entries", ca->published.entries),
+		LOG_I("bytes", ca->published.bytes),
+		LOG_I("us", us),
+		{.type = LOG_END},
+	    });
+}
+
+static void
+done(struct crls *s, struct ca *ca, int64_t started, const char *event)
+{
+	int64_t now = clock_mono_us();
+
+	ca->delay_us = 0;
+	ca->next_us = now + BUSY * (now - started);
+	if (ca->failing)
+		log_msg(LOG_LEVEL_INFO, "crl-mended", "issuer %d", ca->id);
+	ca->failing = false;
+	s->combine = true;
+	log_crl(ca, event, now - started);
+}
+
+/* What is published stays; again after a while. */
+static void
+failed(struct ca *ca, const struct err *err)
+{
+	ca->delay_us = ca->delay_us == 0 ? SECOND_US : 2 * ca->delay_us;
+	if (ca->delay_us > DELAY_MAX_US)
+		ca->delay_us = DELAY_MAX_US;
+	ca->next_us = clock_mono_us() + ca->delay_us;
+	ca->failing = true;
+	log_msg(LOG_LEVEL_ERROR, "crl-failed", "issuer %d: %s", ca->id,
+	    err->detail);
+}
+
+/* ---------------------------------------------------------- made before */
+
+/*
+ * The list here is not what was signed.  Where it has gone on since, that is no
+ * wonder: read all as of then.
+ */
+static void
+differs(struct crls *s, const struct ca *ca, const struct publication_crl *crl,
+    const struct err *err)
+{
+	bool same = s->lists.sequence == crl->sequence &&
+		    ca->expired_before == crl->expired_before;
+
+	log_msg(same ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "crl-differs",
+	    "issuer %d: %s", ca->id, err->detail);
+	if (same)
+		return;
+	s->want_load = true;
+	s->load_as_of = crl->sequence;
+}
+
+/* Make a recorded CRL of the list here, with the signature it has. */
+static void
+remake(struct crls *s, struct ca *ca, int64_t started)
+{
+	struct publication_crl crl = ca->recorded;
+	struct err err = {.code = ERR_NONE};
+	struct store_file file;
+
+	lists_expire(ca, crl.expired_before);
+	if (!crl_file_write(s->d->store, ca, NULL, &crl, &file, &err)) {
+		if (err.code != ERR_MISMATCH) {
+			failed(ca, &err);
+			return;
+		}
+		ca->tried = crl.number;
+		differs(s, ca, &crl, &err);
+		return;
+	}
+	if (!crl_file_check(s->d->store, &s->lists, ca, &crl, &file, &err)) {
+		store_abort(&file);
+		failed(ca, &err);
+		return;
+	}
+	if (!crl_file_publish(
+		s->d->store, s->d->front, ca, &crl, &file, &err)) {
+		failed(ca, &err);
+		return;
+	}
+	/* Its entries are the list's. */
+	ca->changed = ca->rebuilt = false;
+	done(s, ca, started, "crl-followed");
+}
+
+static void
+publish_root(struct crls *s, struct ca *ca, int64_t started)
+{
+	struct err err = {.code = ERR_NONE};
+
+	if (crl_file_publish_root(s->d->store, s->d->front, ca, &err))
+		done(s, ca, started, "crl-of-root");
+	else
+		failed(ca, &err);
+}
+
+void
+crls_publish(struct crls *s, struct ca *ca)
+{
+	bool behind = ca->recorded.number > 0 &&
+		      (uint64_t)ca->recorded.number > ca->published.number;
+	int64_t started = clock_mono_us();
+	struct err err = {.code = ERR_NONE};
+
+	if (ca->is == NULL || started < ca->next_us)
+		return;
+	if (!ca->finished && ca->published.name[0] != '\0') {
+		if (crl_file_finish(s->d->store, s->d->front, ca, &err))
+			s->combine = true;
+		else
+			failed(ca, &err);
+		return;
+	}
+	if (!behind)
+		return;
+	if (ca->is->purpose == PUBLICATION_ROOT)
+		publish_root(s, ca, started);
+	else if (ca->list != NULL && !s->lists.torn &&
+		 ca->tried != ca->recorded.number)
+		remake(s, ca, started);
+}
+
+/* ------------------------------------------------------------- made new */
+
+/* It is recorded, but its entries are not to be had any more. */
+static bool
+cannot_remake(const struct ca *ca)
+{
+	return (uint64_t)ca->recorded.number > ca->published.number &&
+	       ca->tried == ca->recorded.number;
+}
+
+bool
+crls_is_due(const struct crls *s, const struct ca *ca, int64_t *when)
+{
+	int64_t now_s = clock_wall_ms() / 1000, age;
+
+	if (ca->is == NULL || ca->list == NULL || s->lists.torn ||
+	    ca->is->not_after <= now_s ||
+	    (ca_is_final(ca) && !cannot_remake(ca)))
+		return false;
+	age = now_s - CRL_BACKDATE_S - ca->recorded.this_update;
+	if (ca->is->state != PUBLICATION_CLOSED && !ca->changed &&
+	    !ca->rebuilt && ca->recorded.number > 0 &&
+	    age < conf_int(CONF_REBUILD_S))
+		return false;
+	*when = ca->next_us;
+	return clock_mono_us() >= ca->next_us;
+}
+
+/* What the next CRL says beside its entries. */
+static struct publication_crl
+next_crl(const struct crls *s, const struct ca *ca)
+{
+	int64_t now_ms = clock_wall_ms();
+	struct publication_crl crl = {
+	    .issuer_id = ca->id,
+	    .number = now_ms,
+	    .this_update = now_ms / 1000 - CRL_BACKDATE_S,
+	    .next_update = now_ms / 1000 + NEXT_UPDATE_S,
+	    .sequence = s->lists.sequence,
+	    .expired_before = ca->expired_before,
+	    .final = ca->is->state == PUBLICATION_CLOSED,
+	};
+
+	if (crl.number <= ca->recorded.number)
+		crl.number = ca->recorded.number + 1;
+	if (crl.number <= (int64_t)ca->published.number)
+		crl.number = (int64_t)ca->published.number + 1;
+	/* None will follow, and beyond its own end nobody asks it. */
+	if (crl.final)
+		crl.next_update = ca->is->not_after;
+	return crl;
+}
+
+/* Whether it is recorded, and hence may be published. */
+static bool
+record(struct crls *s, struct ca *ca, const struct publication_crl *crl,
+    struct err *err)
+{
+	int64_t last = 0;
+
+	switch (publication_record(s->db, s->work.epoch, crl, &last)) {
+	case PUBLICATION_DONE:
+		ca->recorded = *crl;
+		ca->changed = ca->rebuilt = false;
+		return true;
+	case PUBLICATION_LOST:
+		s->work.epoch = 0;
+		return err_set(err, ERR_REFUSED, "another crld leads by now");
+	case PUBLICATION_OUTDATED:
+		s->want_latest = true;
+		if (last > ca->recorded.number)
+			ca->recorded.number = last;
+		return err_set(err, ERR_REFUSED,
+		    "a CRL with the number %" PRId64 " is recorded", last);
+	case PUBLICATION_PRUNED:
+	case PUBLICATION_STOPPED:
+	case PUBLICATION_FAILED:
+		break;
+	}
+	/* It may be recorded all the same: then it is found there. */
+	s->want_latest = true;
+	return err_set(err, ERR_UNAVAILABLE,
+	    "the database did not say that it was recorded");
+}
+
+void
+crls_make(struct crls *s, struct ca *ca)
+{
+	int64_t started = clock_mono_us();
+	struct err err = {.code = ERR_NONE};
+	struct publication_crl crl;
+	struct store_file file;
+
+	/* One CRL beyond its certificate's end an entry stays (§3.3). */
+	lists_expire(ca, ca->published.this_update);
+	crl = next_crl(s, ca);
+	if (!crl_file_write(s->d->store, ca, s->d->keys, &crl, &file, &err)) {
+		failed(ca, &err);
+		return;
+	}
+	if (!crl_file_check(s->d->store, &s->lists, ca, &crl, &file, &err) ||
+	    !record(s, ca, &crl, &err)) {
+		store_abort(&file);
+		failed(ca, &err);
+		return;
+	}
+	if (!crl_file_publish(
+		s->d->store, s->d->front, ca, &crl, &file, &err)) {
+		failed(ca, &err);
+		return;
+	}
+	done(s, ca, started, crl.final ? "crl-final" : "crl");
+	if (crl.final)
+		board_closed(s->d->board);
+}
+
+/* ------------------------------------------------------------------ all */
+
+void
+crls_combine(struct crls *s)
+{
+	int64_t started = clock_mono_us(), now;
+	struct err err = {.code = ERR_NONE};
+
+	if (!s->combine || started < s->combine_us)
+		return;
+	if (crl_file_combine(s->d->store, s->d->front, &s->cas, &err)) {
+		now = clock_mono_us();
+		s->combine = s->combine_failing = false;
+		s->combine_us = now + BUSY * (now - started);
+		s->combine_delay_us = 0;
+		return;
+	}
+	s->combine_delay_us =
+	    s->combine_delay_us == 0 ? SECOND_US : 2 * s->combine_delay_us;
+	if (s->combine_delay_us > DELAY_MAX_US)
+		s->combine_delay_us = DELAY_MAX_US;
+	s->combine_us = clock_mono_us() + s->combine_delay_us;
+	s->combine_failing = true;
+	log_msg(LOG_LEVEL_ERROR, "crls-failed", "%s", err.detail);
+}
