@@ -9,14 +9,12 @@
  * mosquitto has one thread, and all but the follower's runs in it: whatever
  * takes longer than a moment stands still for every client.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <mosquitto.h>
 #include <mosquitto_broker.h>
@@ -28,11 +26,11 @@
 #include "base/clock.h"
 #include "broker/plugin_follower.h"
 #include "broker/plugin_gate.h"
+#include "broker/plugin_options.h"
 
 #define API __attribute__((visibility("default")))
 
 enum {
-	MAX_AGE_S = 604800, /* 7 days */
 	/* Without a tick for so long, none will come: on_connect says why. */
 	TICK_US = 10000000,
 	/*
@@ -113,16 +111,20 @@ say_list(const struct plugin_list *list)
 static void
 adopt(struct plugin *p)
 {
-	struct plugin_list *list = follower_take(p->follower, p->gate.list);
+	struct plugin_list *last = p->gate.list;
+	struct plugin_list *list = follower_take(p->follower);
 
-	if (list != p->gate.list && gate_set_list(&p->gate, list))
+	if (list == NULL)
+		return;
+	if (gate_set_list(&p->gate, list))
 		say_list(list);
+	follower_retire(p->follower, last);
 }
 
 /* Under its name; a user name that the client sent counts for nothing. */
 static bool
-let_in(struct plugin *p, struct mosquitto *client, const char *id,
-    struct err *err)
+let_in(
+    struct plugin *p, struct mosquitto *client, const char *id, struct err *err)
 {
 	X509 *cert = mosquitto_client_certificate(client);
 	struct identity who;
@@ -133,7 +135,8 @@ let_in(struct plugin *p, struct mosquitto *client, const char *id,
 	X509_free(cert);
 	/* What is left there, mosquitto would take for trouble of its own. */
 	ERR_clear_error();
-	if (ok && mosquitto_set_username(client, who.name) != MOSQ_ERR_SUCCESS) {
+	if (ok &&
+	    mosquitto_set_username(client, who.name) != MOSQ_ERR_SUCCESS) {
 		gate_leave(&p->gate, client);
 		ok = err_set(err, ERR_SYSTEM, "no memory for its user name");
 	}
@@ -183,8 +186,8 @@ on_acl_check(int event, void *data, void *userdata)
 
 	(void)event;
 	adopt(p);
-	return gate_allows(&p->gate, asked->client,
-		   mosquitto_client_id(asked->client))
+	return gate_allows(
+		   &p->gate, asked->client, mosquitto_client_id(asked->client))
 		   ? MOSQ_ERR_PLUGIN_DEFER
 		   : MOSQ_ERR_ACL_DENIED;
 }
@@ -226,8 +229,10 @@ follow(struct plugin *p)
 		    p->gate.list == NULL ? "nobody comes in"
 					 : "the last good list stays in use");
 	else if (p->gate.list != NULL)
-		say(MOSQ_LOG_NOTICE, "the feed is fine again, at deny-list "
-		    "%" PRIu64, p->gate.list->sequence);
+		say(MOSQ_LOG_NOTICE,
+		    "the feed is fine again, at deny-list "
+		    "%" PRIu64,
+		    p->gate.list->sequence);
 }
 
 /* Tried again at each tick, and told once. */
@@ -275,8 +280,8 @@ on_tick(int event, void *data, void *userdata)
 		share_us = SWEEP_MIN_US;
 	if (share_us > SWEEP_MAX_US)
 		share_us = SWEEP_MAX_US;
-	while ((session = gate_sweep(&p->gate, now_us + share_us, &why)) !=
-	       NULL)
+	while (
+	    (session = gate_sweep(&p->gate, now_us + share_us, &why)) != NULL)
 		put_out(session, why);
 	p->ticked_us = clock_mono_us();
 	return MOSQ_ERR_SUCCESS;
@@ -285,43 +290,17 @@ on_tick(int event, void *data, void *userdata)
 /* ---------------------------------------------------------------- mosquitto */
 
 static bool
-read_max_age(const char *text, int64_t *out, struct err *err)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtoll(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 ||
-	    *out < 1 || *out > INT64_MAX / 1000)
-		return err_set(err, ERR_CONFIG,
-		    "plugin_opt_max_age is to be a number of seconds");
-	return true;
-}
-
-static bool
-read_options(const struct mosquitto_opt *options, int count, const char **dir,
-    int64_t *max_age_s, struct err *err)
+read_options(const struct mosquitto_opt *options, int count,
+    struct plugin_options *out, struct err *err)
 {
 	int i;
 
-	*dir = "";
-	*max_age_s = MAX_AGE_S;
-	for (i = 0; i < count; i++) {
-		if (strcmp(options[i].key, "feed_dir") == 0)
-			*dir = options[i].value;
-		else if (strcmp(options[i].key, "max_age") != 0)
-			return err_set(err, ERR_CONFIG,
-			    "there is no option plugin_opt_%s",
-			    options[i].key);
-		else if (!read_max_age(options[i].value, max_age_s, err))
+	plugin_options_init(out);
+	for (i = 0; i < count; i++)
+		if (!plugin_options_set(
+			out, options[i].key, options[i].value, err))
 			return false;
-	}
-	/* As a daemon mosquitto has another working directory. */
-	if (**dir != '/')
-		return err_set(err, ERR_CONFIG,
-		    "plugin_opt_feed_dir is to be the absolute path of "
-		    "pappus-brokerd's folder");
-	return true;
+	return plugin_options_check(out, err);
 }
 
 static bool
@@ -375,13 +354,12 @@ mosquitto_plugin_init(mosquitto_plugin_id_t *id, void **userdata,
 {
 	struct plugin *p = calloc(1, sizeof(*p));
 	struct err err = {.code = ERR_NONE};
-	int64_t max_age_s;
-	const char *dir;
+	struct plugin_options set;
 	bool ok;
 
-	ok = read_options(options, option_count, &dir, &max_age_s, &err);
-	if (ok && (p == NULL || !gate_init(&p->gate, max_age_s * 1000) ||
-		      (p->follower = follower_new(dir)) == NULL))
+	ok = read_options(options, option_count, &set, &err);
+	if (ok && (p == NULL || !gate_init(&p->gate, set.max_age_s * 1000) ||
+		      (p->follower = follower_new(set.feed_dir)) == NULL))
 		ok = err_set(&err, ERR_SYSTEM, "no memory");
 	if (ok) {
 		p->id = id;
