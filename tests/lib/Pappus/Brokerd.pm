@@ -306,7 +306,8 @@ sub watch
 	my $pid = fork // die "fork: $!";
 	if ($pid == 0) {
 		$SIG{TERM} = sub { $self->{over} = 1 };
-		delete $self->{mqtt};
+		# The parent's clients stay; DESTROY would end them.
+		our $parents = delete $self->{mqtt};
 		# A connection that is under way then is of no interest.
 		eval { $self->keep_trying($good, $bad, $file) };
 		spew($file, "died: $@") if $@ && !$self->{over};
