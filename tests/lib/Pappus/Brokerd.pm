@@ -262,7 +262,8 @@ sub metrics
 
 # ---------------------------------------------------------------- mosquitto
 
-# Without the plugin: what revokes is crls.pem alone.
+# Without the plugin: what revokes is crls.pem alone.  user => who it runs as,
+# more => [lines].
 sub start_broker
 {
 	my ($self, %option) = @_;
@@ -277,7 +278,8 @@ sub start_broker
 		    [pid_file => 'mosquitto.pid'], [acl_file => 'acl']),
 		'require_certificate true', 'use_identity_as_username true',
 		'allow_anonymous false', 'log_dest stderr', 'log_type all',
-		'persistence false', $user ? "user $user" : (), '');
+		'persistence false', $user ? "user $user" : (),
+		@{$option{more} // []}, '');
 	$broker->run_mosquitto(%option);
 	wait_until(60, sub { IO::Socket::INET->new("127.0.0.1:$broker->{port}")
 		|| !kill 0, $broker->{pid} });
