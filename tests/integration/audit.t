@@ -95,6 +95,12 @@ END
 3|server|issuing|server|{t.end('server')}|{t.days(t.end('server'))}|{t.days(t.end('server') - interval '1 year')}
 4|device|crl-only|old|{t.end('old')}|{t.days(t.end('old'))}|{t.days(t.end('old') - interval '30 years' + interval '1 hour')}
 END
+	'their lists' => <<'END',
+1|root|issuing|||||
+2|first|issuing|2|2|{now() - interval '1 hour'}|{now() + interval '2 days'}|f
+3|server|issuing|||||
+4|old|crl-only|||||
+END
 	'good of one that has stopped' => <<'END',
 old|crl-only|1|{not_after}
 END
