@@ -250,8 +250,7 @@ handshake(struct client *c, struct err *err)
 	}
 	SSL_set_verify(c->ssl, SSL_VERIFY_PEER, NULL);
 	/* The macro casts away what is const. */
-	SSL_set_tlsext_host_name(
-	    c->ssl, (char *)(uintptr_t)c->target->host);
+	SSL_set_tlsext_host_name(c->ssl, (char *)(uintptr_t)c->target->host);
 	do {
 		ERR_clear_error();
 		rc = SSL_connect(c->ssl);
