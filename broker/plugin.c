@@ -9,14 +9,10 @@
  * mosquitto has one thread, and all but the follower's runs in it: whatever
  * takes longer than a moment stands still for every client.
  */
-#include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <mosquitto.h>
 #include <mosquitto_broker.h>
@@ -28,11 +24,12 @@
 #include "base/clock.h"
 #include "broker/plugin_follower.h"
 #include "broker/plugin_gate.h"
+#include "broker/plugin_log.h"
+#include "broker/plugin_options.h"
 
 #define API __attribute__((visibility("default")))
 
 enum {
-	MAX_AGE_S = 604800, /* 7 days */
 	/* Without a tick for so long, none will come: on_connect says why. */
 	TICK_US = 10000000,
 	/*
@@ -53,76 +50,26 @@ struct plugin {
 	bool reloading;	   /* from SIGHUP to the next tick */
 };
 
-/* ----------------------------------------------------------------- the log */
-
-__attribute__((format(printf, 2, 3))) static void
-say(int level, const char *fmt, ...)
-{
-	char text[640];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	mosquitto_log_printf(level, "pappus: %s", text);
-}
-
-/* What a client says of itself, fit for a line of the log. */
-struct shown {
-	char text[64];
-};
-
-static struct shown
-show(const char *said)
-{
-	struct shown out = {"?"};
-	size_t i;
-
-	if (said == NULL)
-		return out;
-	for (i = 0; said[i] != '\0' && i < sizeof(out.text) - 1; i++)
-		out.text[i] = said[i];
-	out.text[i] = '\0';
-	for (i = 0; out.text[i] != '\0'; i++)
-		if (out.text[i] <= ' ' || out.text[i] > '~')
-			out.text[i] = '?';
-	return out;
-}
-
-static void
-say_list(const struct plugin_list *list)
-{
-	const struct denylist *deny = &list->deny;
-	char time[CLOCK_RFC3339_LEN + 1];
-
-	clock_rfc3339(list->time_ms, time);
-	say(MOSQ_LOG_NOTICE,
-	    "deny-list %" PRIu64 " of %s: devices %zu+%zu-%zu, serials "
-	    "%zu+%zu-%zu, issuers %zu",
-	    list->sequence, time, deny->base.count[DENYLIST_DEVICES_ADDED],
-	    deny->delta.count[DENYLIST_DEVICES_ADDED],
-	    deny->delta.count[DENYLIST_DEVICES_REMOVED],
-	    deny->base.count[DENYLIST_SERIALS_ADDED],
-	    deny->delta.count[DENYLIST_SERIALS_ADDED],
-	    deny->delta.count[DENYLIST_SERIALS_REMOVED], list->issuers.count);
-}
-
 /* ------------------------------------------------------------- what happens */
 
 /* The newest list, if there is one that is newer. */
 static void
 adopt(struct plugin *p)
 {
-	struct plugin_list *list = follower_take(p->follower, p->gate.list);
+	struct plugin_list *last = p->gate.list;
+	struct plugin_list *list = follower_take(p->follower);
 
-	if (list != p->gate.list && gate_set_list(&p->gate, list))
-		say_list(list);
+	if (list == NULL)
+		return;
+	if (gate_set_list(&p->gate, list))
+		plugin_say_list(list);
+	follower_retire(p->follower, last);
 }
 
 /* Under its name; a user name that the client sent counts for nothing. */
 static bool
-let_in(struct plugin *p, struct mosquitto *client, const char *id,
-    struct err *err)
+let_in(
+    struct plugin *p, struct mosquitto *client, const char *id, struct err *err)
 {
 	X509 *cert = mosquitto_client_certificate(client);
 	struct identity who;
@@ -133,7 +80,8 @@ let_in(struct plugin *p, struct mosquitto *client, const char *id,
 	X509_free(cert);
 	/* What is left there, mosquitto would take for trouble of its own. */
 	ERR_clear_error();
-	if (ok && mosquitto_set_username(client, who.name) != MOSQ_ERR_SUCCESS) {
+	if (ok &&
+	    mosquitto_set_username(client, who.name) != MOSQ_ERR_SUCCESS) {
 		gate_leave(&p->gate, client);
 		ok = err_set(err, ERR_SYSTEM, "no memory for its user name");
 	}
@@ -169,8 +117,9 @@ on_connect(int event, void *data, void *userdata)
 		ok = let_in(p, client, id, &err);
 	if (ok)
 		return MOSQ_ERR_SUCCESS;
-	say(MOSQ_LOG_NOTICE, "refused %s from %s: %s", show(id).text,
-	    show(mosquitto_client_address(client)).text, err.detail);
+	plugin_say(MOSQ_LOG_NOTICE, "refused %s from %s: %s",
+	    plugin_show(id).text,
+	    plugin_show(mosquitto_client_address(client)).text, err.detail);
 	return MOSQ_ERR_AUTH;
 }
 
@@ -183,8 +132,8 @@ on_acl_check(int event, void *data, void *userdata)
 
 	(void)event;
 	adopt(p);
-	return gate_allows(&p->gate, asked->client,
-		   mosquitto_client_id(asked->client))
+	return gate_allows(
+		   &p->gate, asked->client, mosquitto_client_id(asked->client))
 		   ? MOSQ_ERR_PLUGIN_DEFER
 		   : MOSQ_ERR_ACL_DENIED;
 }
@@ -222,12 +171,14 @@ follow(struct plugin *p)
 	if (!follower_trouble(p->follower, &trouble))
 		return;
 	if (trouble.code != ERR_NONE)
-		say(MOSQ_LOG_WARNING, "%s; %s", trouble.detail,
+		plugin_say(MOSQ_LOG_WARNING, "%s; %s", trouble.detail,
 		    p->gate.list == NULL ? "nobody comes in"
 					 : "the last good list stays in use");
 	else if (p->gate.list != NULL)
-		say(MOSQ_LOG_NOTICE, "the feed is fine again, at deny-list "
-		    "%" PRIu64, p->gate.list->sequence);
+		plugin_say(MOSQ_LOG_NOTICE,
+		    "the feed is fine again, at deny-list "
+		    "%" PRIu64,
+		    p->gate.list->sequence);
 }
 
 /* Tried again at each tick, and told once. */
@@ -238,7 +189,7 @@ start_following(struct plugin *p)
 
 	p->following = follower_start(p->follower, &err);
 	if (!p->following && p->ticked_us == 0)
-		say(MOSQ_LOG_ERR, "%s", err.detail);
+		plugin_say(MOSQ_LOG_ERR, "%s", err.detail);
 }
 
 /*
@@ -249,8 +200,8 @@ start_following(struct plugin *p)
 static void
 put_out(const struct session *session, const char *why)
 {
-	say(MOSQ_LOG_NOTICE, "put out %s: %s", show(session->client_id).text,
-	    why);
+	plugin_say(MOSQ_LOG_NOTICE, "put out %s: %s",
+	    plugin_show(session->client_id).text, why);
 	mosquitto_kick_client_by_clientid(session->client_id, false);
 }
 
@@ -275,8 +226,8 @@ on_tick(int event, void *data, void *userdata)
 		share_us = SWEEP_MIN_US;
 	if (share_us > SWEEP_MAX_US)
 		share_us = SWEEP_MAX_US;
-	while ((session = gate_sweep(&p->gate, now_us + share_us, &why)) !=
-	       NULL)
+	while (
+	    (session = gate_sweep(&p->gate, now_us + share_us, &why)) != NULL)
 		put_out(session, why);
 	p->ticked_us = clock_mono_us();
 	return MOSQ_ERR_SUCCESS;
@@ -285,61 +236,38 @@ on_tick(int event, void *data, void *userdata)
 /* ---------------------------------------------------------------- mosquitto */
 
 static bool
-read_max_age(const char *text, int64_t *out, struct err *err)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtoll(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 ||
-	    *out < 1 || *out > INT64_MAX / 1000)
-		return err_set(err, ERR_CONFIG,
-		    "plugin_opt_max_age is to be a number of seconds");
-	return true;
-}
-
-static bool
-read_options(const struct mosquitto_opt *options, int count, const char **dir,
-    int64_t *max_age_s, struct err *err)
+read_options(const struct mosquitto_opt *options, int count,
+    struct plugin_options *out, struct err *err)
 {
 	int i;
 
-	*dir = "";
-	*max_age_s = MAX_AGE_S;
-	for (i = 0; i < count; i++) {
-		if (strcmp(options[i].key, "feed_dir") == 0)
-			*dir = options[i].value;
-		else if (strcmp(options[i].key, "max_age") != 0)
-			return err_set(err, ERR_CONFIG,
-			    "there is no option plugin_opt_%s",
-			    options[i].key);
-		else if (!read_max_age(options[i].value, max_age_s, err))
+	plugin_options_init(out);
+	for (i = 0; i < count; i++)
+		if (!plugin_options_set(
+			out, options[i].key, options[i].value, err))
 			return false;
-	}
-	/* As a daemon mosquitto has another working directory. */
-	if (**dir != '/')
-		return err_set(err, ERR_CONFIG,
-		    "plugin_opt_feed_dir is to be the absolute path of "
-		    "pappus-brokerd's folder");
-	return true;
+	return plugin_options_check(out, err);
 }
+
+static const struct {
+	int event;
+	MOSQ_FUNC_generic_callback function;
+} events[] = {
+    {MOSQ_EVT_BASIC_AUTH, on_connect},
+    {MOSQ_EVT_ACL_CHECK, on_acl_check},
+    {MOSQ_EVT_DISCONNECT, on_disconnect},
+    {MOSQ_EVT_RELOAD, on_reload},
+    {MOSQ_EVT_TICK, on_tick},
+};
+
+enum { EVENTS = sizeof(events) / sizeof(events[0]) };
 
 static bool
 listen_to_broker(struct plugin *p, struct err *err)
 {
-	static const struct {
-		int event;
-		MOSQ_FUNC_generic_callback function;
-	} events[] = {
-	    {MOSQ_EVT_BASIC_AUTH, on_connect},
-	    {MOSQ_EVT_ACL_CHECK, on_acl_check},
-	    {MOSQ_EVT_DISCONNECT, on_disconnect},
-	    {MOSQ_EVT_RELOAD, on_reload},
-	    {MOSQ_EVT_TICK, on_tick},
-	};
 	size_t i;
 
-	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+	for (i = 0; i < EVENTS; i++)
 		if (mosquitto_callback_register(p->id, events[i].event,
 			events[i].function, NULL, p) != MOSQ_ERR_SUCCESS)
 			return err_set(err, ERR_SYSTEM,
@@ -347,11 +275,24 @@ listen_to_broker(struct plugin *p, struct err *err)
 	return true;
 }
 
+/* What it would else keep, and call when the plugin has gone. */
+static void
+leave_broker(struct plugin *p)
+{
+	size_t i;
+
+	for (i = 0; i < EVENTS; i++)
+		mosquitto_callback_unregister(
+		    p->id, events[i].event, events[i].function, NULL);
+}
+
 static void
 plugin_free(struct plugin *p)
 {
 	if (p == NULL)
 		return;
+	if (p->id != NULL)
+		leave_broker(p);
 	follower_free(p->follower);
 	plugin_list_free(p->gate.list);
 	gate_free(&p->gate);
@@ -375,13 +316,12 @@ mosquitto_plugin_init(mosquitto_plugin_id_t *id, void **userdata,
 {
 	struct plugin *p = calloc(1, sizeof(*p));
 	struct err err = {.code = ERR_NONE};
-	int64_t max_age_s;
-	const char *dir;
+	struct plugin_options set;
 	bool ok;
 
-	ok = read_options(options, option_count, &dir, &max_age_s, &err);
-	if (ok && (p == NULL || !gate_init(&p->gate, max_age_s * 1000) ||
-		      (p->follower = follower_new(dir)) == NULL))
+	ok = read_options(options, option_count, &set, &err);
+	if (ok && (p == NULL || !gate_init(&p->gate, set.max_age_s * 1000) ||
+		      (p->follower = follower_new(set.feed_dir)) == NULL))
 		ok = err_set(&err, ERR_SYSTEM, "no memory");
 	if (ok) {
 		p->id = id;
@@ -389,7 +329,7 @@ mosquitto_plugin_init(mosquitto_plugin_id_t *id, void **userdata,
 		ok = listen_to_broker(p, &err);
 	}
 	if (!ok) {
-		say(MOSQ_LOG_ERR, "%s", err.detail);
+		plugin_say(MOSQ_LOG_ERR, "%s", err.detail);
 		plugin_free(p);
 		return MOSQ_ERR_INVAL;
 	}

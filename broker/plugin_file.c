@@ -96,8 +96,8 @@ plugin_file_read(const char *dir, const char *name, struct err *err)
 	if (file != NULL && len >> 20 < FILE_MAX_MIB)
 		file->data = malloc(len + 1);
 	if (file == NULL || file->data == NULL) {
-		err_set(err, ERR_SYSTEM, "%s: no memory for %zu octets", name,
-		    len);
+		err_set(
+		    err, ERR_SYSTEM, "%s: no memory for %zu octets", name, len);
 		free(file);
 		close(fd);
 		return NULL;
@@ -124,8 +124,8 @@ plugin_file_slurp(const char *dir, const char *name, size_t max, uint8_t *out,
 	if (fd < 0)
 		return false;
 	if (*len > max)
-		ok = err_set(err, ERR_TOO_LONG, "%s: over %zu octets", name,
-		    max);
+		ok = err_set(
+		    err, ERR_TOO_LONG, "%s: over %zu octets", name, max);
 	else
 		ok = read_all(fd, out, *len, err);
 	close(fd);

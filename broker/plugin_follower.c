@@ -2,7 +2,6 @@
 /* Following the feed's folder: see plugin_follower.h. */
 #include "broker/plugin_follower.h"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -21,9 +20,8 @@
 #include "base/clock.h"
 
 enum {
-	LOOK_MS = 50,	    /* how often it looks */
-	AGAIN_US = 1000000, /* after a failure it reads the same state again */
-	NICENESS = 10	    /* the broker goes first, even on one core */
+	LOOK_MS = 50,	   /* how often it looks */
+	AGAIN_US = 1000000 /* after a failure it reads the same state again */
 };
 
 /* What tells one state from the next without reading it. */
@@ -46,12 +44,13 @@ struct follower {
 	int64_t failed_us;
 	struct plugin_list *last; /* the newest; it is fresh, or taken */
 
+	/* From one thread to the other. */
+	_Atomic(struct plugin_list *) fresh;   /* to be taken */
+	_Atomic(struct plugin_list *) retired; /* to be freed */
+
 	pthread_mutex_t lock; /* over what follows */
 	pthread_cond_t wake;  /* to end */
 	bool end;
-	struct plugin_list *fresh;   /* to be taken; then ready is set */
-	atomic_bool ready;
-	struct plugin_list *retired; /* to be freed */
 	struct err trouble;
 	bool told; /* trouble was, to the broker */
 };
@@ -73,13 +72,8 @@ report(struct follower *f, const struct err *err)
 static void
 offer(struct follower *f, struct plugin_list *list)
 {
-	struct plugin_list *untaken;
+	struct plugin_list *untaken = atomic_exchange(&f->fresh, list);
 
-	pthread_mutex_lock(&f->lock);
-	untaken = f->fresh;
-	f->fresh = list;
-	atomic_store(&f->ready, true);
-	pthread_mutex_unlock(&f->lock);
 	f->last = list;
 	plugin_list_free(untaken);
 }
@@ -87,12 +81,8 @@ offer(struct follower *f, struct plugin_list *list)
 static void
 free_retired(struct follower *f)
 {
-	struct plugin_list *list, *next;
+	struct plugin_list *list = atomic_exchange(&f->retired, NULL), *next;
 
-	pthread_mutex_lock(&f->lock);
-	list = f->retired;
-	f->retired = NULL;
-	pthread_mutex_unlock(&f->lock);
 	for (; list != NULL; list = next) {
 		next = list->next;
 		plugin_list_free(list);
@@ -161,8 +151,8 @@ wait_a_little(struct follower *f)
 		until.tv_sec++;
 	}
 	pthread_mutex_lock(&f->lock);
-	while (!f->end && pthread_cond_timedwait(
-			      &f->wake, &f->lock, &until) != ETIMEDOUT)
+	while (!f->end &&
+	       pthread_cond_timedwait(&f->wake, &f->lock, &until) != ETIMEDOUT)
 		;
 	end = f->end;
 	pthread_mutex_unlock(&f->lock);
@@ -174,8 +164,10 @@ run(void *ctx)
 {
 	struct follower *f = ctx;
 
-	/* On Linux 0 is the calling thread; without effect is fine. */
-	(void)setpriority(PRIO_PROCESS, 0, NICENESS);
+	/*
+	 * No less important than the broker, though it takes its time: what it
+	 * reads is who is to be shut out.
+	 */
 	while (wait_a_little(f)) {
 		free_retired(f);
 		follow(f);
@@ -231,7 +223,7 @@ follower_free(struct follower *f)
 		pthread_join(f->thread, NULL);
 	}
 	free_retired(f);
-	plugin_list_free(f->fresh);
+	plugin_list_free(atomic_exchange(&f->fresh, NULL));
 	pthread_cond_destroy(&f->wake);
 	pthread_mutex_destroy(&f->lock);
 	free(f->dir);
@@ -239,24 +231,21 @@ follower_free(struct follower *f)
 }
 
 struct plugin_list *
-follower_take(struct follower *f, struct plugin_list *current)
+follower_take(struct follower *f)
 {
-	struct plugin_list *list = current;
+	if (atomic_load(&f->fresh) == NULL)
+		return NULL;
+	return atomic_exchange(&f->fresh, NULL);
+}
 
-	if (!atomic_load(&f->ready))
-		return current;
-	/* Held for a moment only, but this thread is not to wait at all. */
-	if (pthread_mutex_trylock(&f->lock) != 0)
-		return current;
-	list = f->fresh;
-	f->fresh = NULL;
-	atomic_store(&f->ready, false);
-	if (current != NULL) {
-		current->next = f->retired;
-		f->retired = current;
-	}
-	pthread_mutex_unlock(&f->lock);
-	return list;
+void
+follower_retire(struct follower *f, struct plugin_list *list)
+{
+	if (list == NULL)
+		return;
+	list->next = atomic_load(&f->retired);
+	while (!atomic_compare_exchange_weak(&f->retired, &list->next, list))
+		;
 }
 
 bool
@@ -264,6 +253,7 @@ follower_trouble(struct follower *f, struct err *out)
 {
 	bool news;
 
+	/* Held for a moment only, but this thread is not to wait at all. */
 	if (pthread_mutex_trylock(&f->lock) != 0)
 		return false;
 	news = !f->told;

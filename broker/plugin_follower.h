@@ -26,15 +26,18 @@ struct follower *follower_new(const char *dir);
  */
 bool follower_start(struct follower *follower, struct err *err);
 
-/* End the thread, if there is one, and free all but what was taken last. */
+/* End the thread, if there is one, and free all but the list that was taken. */
 void follower_free(struct follower *follower);
 
 /*
- * The newest list in place of the one that is given (NULL: none yet), which is
- * given back with that; or the same again.  Never waits.
+ * The newest list, if there is one that was not taken yet; else NULL.  It is
+ * the caller's to use until it takes the next and retires this one.  Never
+ * waits.
  */
-struct plugin_list *follower_take(
-    struct follower *follower, struct plugin_list *current);
+struct plugin_list *follower_take(struct follower *follower);
+
+/* Give back a list that is no longer looked at; NULL is fine.  Never waits. */
+void follower_retire(struct follower *follower, struct plugin_list *list);
 
 /*
  * Whether there is something to tell: the trouble that it has, or ERR_NONE when

@@ -61,17 +61,16 @@ gate_connect(struct gate *gate, const void *client, const char *client_id,
 	if (cert == NULL)
 		return err_set(err, ERR_REFUSED, "no client certificate");
 	if (!check_list(gate, now_ms, err) ||
-	    !identity_read(
-		cert, &gate->list->issuers, now_ms / 1000, who, err))
+	    !identity_read(cert, &gate->list->issuers, now_ms / 1000, who, err))
 		return false;
 	if (!identity_owns(who->name, client_id))
-		return err_set(err, ERR_REFUSED, "this client id is not %s's",
-		    who->name);
+		return err_set(
+		    err, ERR_REFUSED, "this client id is not %s's", who->name);
 	why = plugin_list_refuses(gate->list, who);
 	if (why != NULL)
 		return err_set(err, ERR_REFUSED, "%s", why);
-	if (!sessions_add(gate->sessions, client, client_id, who,
-		gate->generation))
+	if (!sessions_add(
+		gate->sessions, client, client_id, who, gate->generation))
 		return err_set(err, ERR_SYSTEM, "no memory for its session");
 	return true;
 }

@@ -53,8 +53,7 @@ bool gate_connect(struct gate *gate, const void *client, const char *client_id,
  * Whether a client may do anything now.  One that is not connected (an offline
  * session, who published a retained message) is judged by its client id.
  */
-bool gate_allows(
-    struct gate *gate, const void *client, const char *client_id);
+bool gate_allows(struct gate *gate, const void *client, const char *client_id);
 
 /* The client's session has ended; its will may still be asked for. */
 void gate_leave(struct gate *gate, const void *client);

@@ -42,8 +42,8 @@ read_serial(const X509 *cert, struct identity *out, struct err *err)
 
 /* The only CN, which is a name of that kind. */
 static bool
-read_name(
-    const X509 *cert, enum name_kind kind, struct identity *out, struct err *err)
+read_name(const X509 *cert, enum name_kind kind, struct identity *out,
+    struct err *err)
 {
 	const X509_NAME *subject = X509_get_subject_name(cert);
 	int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
@@ -58,8 +58,10 @@ read_name(
 	cn = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
 	text = (const char *)ASN1_STRING_get0_data(cn);
 	len = (size_t)ASN1_STRING_length(cn);
-	/* Of no alphabet but ASCII's, so the string's type does not matter. */
-	if (!name_valid(kind, text, len))
+	/* As Pappus issues them (RFC 5280 §4.1.2.4): no octets of wider sets.
+	 */
+	if (ASN1_STRING_type(cn) != V_ASN1_UTF8STRING ||
+	    !name_valid(kind, text, len))
 		return err_set(err, ERR_REFUSED, "CN is no %s",
 		    kind == NAME_DEVICE ? "device id" : "service's name");
 	memcpy(out->name, text, IDENTITY_NAME_LEN);

@@ -25,8 +25,8 @@ read_state(const char *dir, struct feed_state *state, struct err *err)
 
 /* The file of that name, which is the last list's if that has it. */
 static struct plugin_file *
-take_file(const char *dir, const char *name, struct plugin_file *had,
-    struct err *err)
+take_file(
+    const char *dir, const char *name, struct plugin_file *had, struct err *err)
 {
 	if (had == NULL || strcmp(had->name, name) != 0)
 		return plugin_file_read(dir, name, err);
@@ -36,8 +36,8 @@ take_file(const char *dir, const char *name, struct plugin_file *had,
 
 /* What was looked at when last was loaded is not looked at again. */
 static bool
-check_files(struct plugin_list *list, const struct plugin_list *last,
-    struct err *err)
+check_files(
+    struct plugin_list *list, const struct plugin_list *last, struct err *err)
 {
 	if (!denylist_read(list->base->data, list->base->len, list->delta->data,
 		list->delta->len, &list->deny, err))

@@ -28,8 +28,8 @@ struct plugin_list {
 
 /*
  * Load what dir/state names.  Files that last (NULL: none) holds already are
- * shared with it and not read again.  All of a list is looked at, so a large one
- * takes a moment.  A state that lies ahead of now_ms counts as of now: else
+ * shared with it and not read again.  All of a list is looked at, so a large
+ * one takes a moment.  A state that lies ahead of now_ms counts as of now: else
  * nothing could be told of its age later.
  *
  * NULL with ERR_SYSTEM, ERR_MALFORMED, ERR_MISMATCH; ERR_REFUSED when its

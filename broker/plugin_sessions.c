@@ -106,7 +106,8 @@ sessions_add(struct sessions *s, const void *client, const char *client_id,
 	struct session **to;
 
 	sessions_remove(s, client);
-	if (session == NULL || (session->client_id = strdup(client_id)) == NULL) {
+	if (session == NULL ||
+	    (session->client_id = strdup(client_id)) == NULL) {
 		free(session);
 		return false;
 	}

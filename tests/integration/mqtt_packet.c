@@ -5,11 +5,7 @@
 #include <string.h>
 
 /* Properties of 5.0 */
-enum {
-	SESSION_EXPIRY = 0x11,
-	AUTH_METHOD = 0x15,
-	WILL_DELAY = 0x18
-};
+enum { SESSION_EXPIRY = 0x11, AUTH_METHOD = 0x15, WILL_DELAY = 0x18 };
 
 static void
 put_u16(struct buf *out, unsigned int n)

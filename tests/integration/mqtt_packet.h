@@ -41,10 +41,10 @@ void mqtt_put_disconnect(struct buf *out);
 
 struct mqtt_packet {
 	enum mqtt_type type;
-	size_t len;		/* all of it */
-	unsigned int code;	/* of an answer; 5.0: its reason */
-	bool present;		/* CONNACK: there was a session */
-	unsigned int qos;	/* PUBLISH, with what follows */
+	size_t len;	   /* all of it */
+	unsigned int code; /* of an answer; 5.0: its reason */
+	bool present;	   /* CONNACK: there was a session */
+	unsigned int qos;  /* PUBLISH, with what follows */
 	uint16_t id;
 	const char *topic;
 	size_t topic_len;

@@ -216,12 +216,13 @@ receive(struct client *c)
 		if (n <= 0)
 			break;
 		buf_add(&c->in, block, (size_t)n);
-		for (used = 0; mqtt_get(c->in.data + used, c->in.len - used,
-			 c->v5, &packet);
+		for (used = 0; mqtt_get(
+			 c->in.data + used, c->in.len - used, c->v5, &packet);
 		     used += packet.len)
 			take_packet(c, &packet);
 		if (used < c->in.len)
-			memmove(c->in.data, c->in.data + used, c->in.len - used);
+			memmove(
+			    c->in.data, c->in.data + used, c->in.len - used);
 		c->in.len -= used;
 	} while (SSL_pending(c->ssl) > 0);
 	return n > 0 || SSL_get_error(c->ssl, n) == SSL_ERROR_WANT_READ;
@@ -424,8 +425,8 @@ do_sub(char **word)
 	struct client *c = find(word[1]);
 	struct buf packet = BUF_INIT;
 
-	mqtt_put_subscribe(&packet, c->v5, ++c->last_id,
-	    (unsigned int)atoi(word[2]), word[3]);
+	mqtt_put_subscribe(
+	    &packet, c->v5, ++c->last_id, (unsigned int)atoi(word[2]), word[3]);
 	send_packet(c, &packet);
 }
 
@@ -534,8 +535,8 @@ set_up(const char *port, const char *ca_file)
 	    SSL_CTX_load_verify_locations(context, ca_file, NULL) != 1)
 		die(ca_file);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-	SSL_CTX_set_session_cache_mode(context,
-	    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+	SSL_CTX_set_session_cache_mode(
+	    context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
 	SSL_CTX_sess_set_new_cb(context, keep_session);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll_fd < 0 ||

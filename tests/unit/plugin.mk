@@ -10,7 +10,7 @@ check_PROGRAMS += \
 	tests/unit/check_plugin_identity \
 	tests/unit/check_plugin_list \
 	tests/unit/check_plugin_sessions
-EXTRA_DIST += tests/unit/feed_folder.h
+EXTRA_DIST += tests/unit/plugin.h
 tests_unit_check_plugin_gate_SOURCES = tests/unit/check_plugin_gate.c \
 	broker/plugin_file.c broker/plugin_gate.c broker/plugin_identity.c \
 	broker/plugin_issuers.c broker/plugin_list.c broker/plugin_sessions.c
