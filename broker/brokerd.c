@@ -34,7 +34,6 @@ enum {
 	THREADS_MAX = BROKERD_HOSTS_MAX + 3,
 	GRACE_US = 10 * 1000000, /* to get the first list */
 	SKEW_MAX_MS = 60 * 1000, /* thisUpdate is back-dated by so much */
-	REPORT_S = 5,
 	SWEEP_S = 60,
 };
 
@@ -119,7 +118,6 @@ static void
 watch(struct brokerd *b, const sigset_t *signals)
 {
 	struct status_view *view = calloc(1, sizeof(*view));
-	bool alarm[ALARMS] = {false};
 	const struct timespec second = {.tv_sec = 1};
 	int64_t started = clock_mono_us();
 	unsigned int ticks;
@@ -131,10 +129,7 @@ watch(struct brokerd *b, const sigset_t *signals)
 		status_view(b->status, view);
 		look_at_times(b, view, started);
 		status_view(b->status, view);
-		if (ticks % REPORT_S == 0 ||
-		    memcmp(alarm, view->alarm, sizeof(alarm)) != 0)
-			write_reports(b, view);
-		memcpy(alarm, view->alarm, sizeof(alarm));
+		write_reports(b, view);
 		if (ticks % SWEEP_S == SWEEP_S - 1)
 			sweep(b);
 		signal = sigtimedwait(signals, NULL, &second);

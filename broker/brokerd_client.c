@@ -249,7 +249,8 @@ handshake(struct client *c, struct err *err)
 		return CANARY_FAILED;
 	}
 	SSL_set_verify(c->ssl, SSL_VERIFY_PEER, NULL);
-	SSL_set_tlsext_host_name(c->ssl, c->target->host);
+	/* The macro casts away what is const. */
+	SSL_set_tlsext_host_name(c->ssl, (char *)(uintptr_t)c->target->host);
 	do {
 		ERR_clear_error();
 		rc = SSL_connect(c->ssl);

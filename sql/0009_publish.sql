@@ -357,8 +357,8 @@ BEGIN
 		clock_timestamp() - interval '1 year') - clock_timestamp()) * 1000;
 	sequence := present.sequence;
 	pruned := present.pruned;
-	SELECT count(*), coalesce(extract(epoch FROM
-		greatest(interval '0', clock_timestamp() - min(u.changed_at))), 0)
+	SELECT count(*), coalesce(floor(extract(epoch FROM
+		greatest(interval '0', clock_timestamp() - min(u.changed_at)))), 0)
 	INTO unclaimed, unclaimed_age
 	FROM
 		(SELECT c.changed_at

@@ -91,22 +91,22 @@ db_rows_bytea(
     const struct db_rows *rows, size_t row, int column, struct buf *out)
 {
 	const char *text = db_rows_str(rows, row, column);
-	unsigned char *unescaped;
-	const uint8_t *bytes;
+	const uint8_t *binary;
+	unsigned char *bytes;
 	size_t len;
 
 	if (text == NULL)
 		return;
 	if (PQfformat((const PGresult *)rows, column) == 1) {
-		bytes = db_rows_bytes(rows, row, column, &len);
-		buf_add(out, bytes, len);
+		binary = db_rows_bytes(rows, row, column, &len);
+		buf_add(out, binary, len);
 		return;
 	}
-	unescaped = PQunescapeBytea((const unsigned char *)text, &len);
-	if (unescaped == NULL)
+	bytes = PQunescapeBytea((const unsigned char *)text, &len);
+	if (bytes == NULL)
 		abort();
-	buf_add(out, unescaped, len);
-	PQfreemem(unescaped);
+	buf_add(out, bytes, len);
+	PQfreemem(bytes);
 }
 
 void

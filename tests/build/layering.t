@@ -16,13 +16,15 @@ my @only = (
 	[qr{^ca/},                qr{^lib/ca/|^cgi-bin/identity|^tools/(?:ca_|pappus_ca)|^daemon/keys\.c$}, 'the CA key archive'],
 	[qr{^openssl/(?:x509|pem|asn1|evp|bio|ec)}, qr{^lib/(?:cert|ca|encoding)/|^tools/|^daemon/(?:ca|keys|store_file)\.[ch]$|^broker/}, 'OpenSSL'],
 	[qr{^base/clock\.h|^sys/socket|^netinet}, qr{^lib/(?!cert/)|^cgi-bin/|^tools/|^daemon/|^broker/}, 'clock and sockets'],
-	[qr{^cert/},              qr{^lib/(?:cert|ca)/|^tools/|^cgi-bin/identity|^daemon/(?:ca|crl|keys|lists)|^broker/brokerd}, 'certificates'],
+	[qr{^cert/},              qr{^lib/(?:cert|ca)/|^tools/|^cgi-bin/identity|^daemon/(?:ca|crl|keys|lists)|^broker/brokerd_(?:client|lists|trust)}, 'certificates'],
 	# A handler asks the database by typed calls alone.
 	[qr{^world/(?:pgarray|statement)}, qr{^lib/|^tools/}, 'statements'],
 	# The broker's host has no database, and mosquitto loads little.
 	[qr{^world/db|^request/}, qr{^(?!broker/)},            'the database'],
 	[qr{^world/},             qr{^(?!broker/plugin)},      'what is no encoding'],
-	[qr{^mosquitto},          qr{^broker/plugin(?:_log)?\.c$}, 'mosquitto'],
+	[qr{^curl/},              qr{^broker/brokerd_fetch\.c$}, 'libcurl'],
+	[qr{^openssl/ssl},        qr{^broker/brokerd_client\.c$}, 'TLS'],
+	[qr{^mosquitto},          qr{^broker/plugin(?:_log)?\.c$},      'mosquitto'],
 	[qr{^broker/plugin},      qr{^broker/plugin},          'the plugin'],
 	[qr{^broker/brokerd},     qr{^broker/brokerd},         'pappus-brokerd'],
 	[qr{^daemon/},            qr{^daemon/},                'pappus-crld'],

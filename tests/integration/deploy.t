@@ -549,6 +549,8 @@ sub backup
 	    . "https://localhost:8444/admin/v1/devices/$id/deny");
 	$in_keep->('the list of denials', $list);
 	is($in_keep->('holds', 'cat denied.txt'), "$id denied\n", 'that one');
+	ok_within('a copy that was cut off',
+	    'runuser -u postgres -- sh -c "echo x >/mnt/backup/wal/part"');
 	my $file = in_database('SELECT pg_walfile_name(pg_switch_wal())')
 	    =~ s/\n//r;
 	ok_within('the archive has it all', 'for i in $(seq 100); do '

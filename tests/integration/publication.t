@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
+use File::Temp qw(tempdir);
 use IPC::Open2 qw(open2);
 use Pappus::Calls qw(admin digest enroll id issue quoted_id setup);
 use Pappus::Cluster;
@@ -17,6 +18,7 @@ my $build = $ENV{PAPPUS_BUILDDIR} // die "PAPPUS_BUILDDIR is not set\n";
 my $program = 'tests/integration/publication_calls';
 system('make', '-s', '-C', $build, $program) == 0 or die "make: $?\n";
 
+my $log = tempdir(CLEANUP => 1) . '/log';
 my $cluster = Pappus::Cluster->new(settings => { fsync => 'off' });
 $cluster->migrate;
 my $db = $cluster->session;
@@ -25,8 +27,9 @@ $db->value(setup('{"name": "Project"}'));
 package Calls {
 	sub new {
 		my ($class) = @_;
-		my $pid = main::open2(my $out, my $in, "$build/$program",
-		    $cluster->conninfo('pappus_crl'));
+		my $pid = main::open2(my $out, my $in, 'sh', '-c',
+		    'exec "$0" "$1" 2>>"$2"', "$build/$program",
+		    $cluster->conninfo('pappus_crl'), $log);
 		$in->autoflush(1);
 		return bless { in => $in, out => $out, pid => $pid }, $class;
 	}
@@ -230,6 +233,9 @@ subtest 'waiting' => sub {
 	$db->value($notify);
 	is(call('wait 60000'), 'notified', 'it listens again by itself');
 	is(($calls->call('claim 3 0 10'))[0], 'done', 'and leads');
+	my @events = Pappus::Cluster::slurp($log) =~ /event=(database-(?:down|up)|
+	    database-unreachable)/gx;
+	is("@events", 'database-down database-up', 'which is logged once');
 };
 
 done_testing();

@@ -19,6 +19,8 @@ use Pappus::Feed;
 use Pappus::FeedServer;
 use Pappus::MakeCrl;
 use Pappus::Test qw(slurp spew free_port wait_until);
+use POSIX ();
+use Test::More ();
 use Time::HiRes qw(sleep time);
 
 my @all;
@@ -260,7 +262,8 @@ sub metrics
 
 # ---------------------------------------------------------------- mosquitto
 
-# Without the plugin: what revokes is crls.pem alone.
+# Without the plugin: what revokes is crls.pem alone.  user => who it runs as,
+# more => [lines].
 sub start_broker
 {
 	my ($self, %option) = @_;
@@ -275,7 +278,8 @@ sub start_broker
 		    [pid_file => 'mosquitto.pid'], [acl_file => 'acl']),
 		'require_certificate true', 'use_identity_as_username true',
 		'allow_anonymous false', 'log_dest stderr', 'log_type all',
-		'persistence false', $user ? "user $user" : (), '');
+		'persistence false', $user ? "user $user" : (),
+		@{$option{more} // []}, '');
 	$broker->run_mosquitto(%option);
 	wait_until(60, sub { IO::Socket::INET->new("127.0.0.1:$broker->{port}")
 		|| !kill 0, $broker->{pid} });
@@ -291,8 +295,68 @@ sub gets_in
 	$self->{mqtt} //= $self->{broker}->mqtt;
 	my $name = 'c' . ++$self->{clients};
 	my $answer = $self->{mqtt}->connect($name, $self->{broker}->as($device));
-	# Of TLS 1.3, the refusal comes after the handshake.
+	$self->{mqtt}->command("drop $name");
 	return ($answer->{code} // 99) == 0;
+}
+
+# From now on, those that are good and those that are bad connect over and over,
+# in a process of its own, until the watch is over.
+sub watch
+{
+	my ($self, $good, $bad) = @_;
+	my $file = $self->path('watch' . ++$self->{watches});
+	my $pid = fork // die "fork: $!";
+	if ($pid == 0) {
+		$SIG{TERM} = sub { $self->{over} = 1 };
+		# The parent's clients stay; DESTROY would end them.
+		our $parents = delete $self->{mqtt};
+		# A connection that is under way then is of no interest.
+		eval { $self->keep_trying($good, $bad, $file) };
+		spew($file, "died: $@") if $@ && !$self->{over};
+		POSIX::_exit(0);
+	}
+	return { pid => $pid, file => $file };
+}
+
+sub keep_trying
+{
+	my ($self, $good, $bad, $file) = @_;
+	my (@wrong, $rounds);
+	while (!$self->{over}) {
+		for (@$good) {
+			push @wrong, time . " put out: $_->{id}"
+			    if !$self->gets_in($_);
+		}
+		for (@$bad) {
+			push @wrong, time . " let in: $_->{id}" if $self->gets_in($_);
+		}
+		spew("$file.new", join "\n", "rounds " . ++$rounds, @wrong);
+		rename "$file.new", $file;
+		sleep 0.02;
+	}
+	return;
+}
+
+# Rounds so far, and what went wrong.
+sub watched
+{
+	my ($self, $watch) = @_;
+	my ($rounds, @wrong) = split /\n/, -e $watch->{file}
+	    ? slurp($watch->{file}) : 'rounds 0';
+	return ($rounds =~ s/\Arounds //r, @wrong);
+}
+
+# Ends it: nothing may have gone wrong.
+sub watched_well
+{
+	my ($self, $watch, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	kill 'TERM', $watch->{pid};
+	waitpid $watch->{pid}, 0;
+	my ($rounds, @wrong) = $self->watched($watch);
+	Test::More::is_deeply(\@wrong, [], $name);
+	Test::More::cmp_ok($rounds, '>', 10, "… in $rounds rounds");
+	return;
 }
 
 END {
