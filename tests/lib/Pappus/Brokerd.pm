@@ -211,7 +211,7 @@ sub comes_to
 {
 	my ($self, $sequence, $seconds) = @_;
 	return wait_until($seconds // 20, sub {
-		($self->state // { sequence => 0 })->{sequence} == $sequence });
+		(eval { $self->state } // { sequence => 0 })->{sequence} == $sequence });
 }
 
 # The number of a CA's list in its folder; 0: none.
@@ -219,7 +219,7 @@ sub number
 {
 	my ($self, $ca) = @_;
 	my $ski = $self->{ski}{$ca} //= $self->ski($ca);
-	return (($self->state // {})->{crl}{$ski} // [0])->[0];
+	return ((eval { $self->state } // {})->{crl}{$ski} // [0])->[0];
 }
 
 sub ski
