@@ -2,7 +2,7 @@
 # Measurements: "make bench-programs" builds what the scripts of bench/ play
 # with.  Nothing here is installed.
 bench_tools = bench-load bench-constant bench-unrecorded bench-sign \
-	bench-crl-list bench-step-requests
+	bench-crl-list bench-step-requests bench-fleet
 EXTRA_PROGRAMS += $(bench_tools)
 CLEANFILES += $(bench_tools)
 
@@ -26,11 +26,16 @@ bench_step_requests_SOURCES = bench/step_requests.c
 bench_step_requests_LDADD = libpappus-ca.a libpappus.a $(JSON_LIBS) \
 	$(CRYPTO_LIBS)
 
+bench_fleet_SOURCES = bench/fleet.c bench/fleet.h bench/fleet_identity.c \
+	bench/fleet_packet.c bench/fleet_session.c
+bench_fleet_LDADD = libpappus.a -lssl $(CRYPTO_LIBS)
+
 bench-programs: $(bench_tools)
 
 .PHONY: bench-programs
 
-EXTRA_DIST += bench/crl bench/enroll bench/identity bench/onboard bench/peers \
+EXTRA_DIST += bench/crl bench/enroll bench/identity bench/onboard \
+	bench/peers bench/revoke bench/lib/Bench/Chain.pm bench/lib/Bench/Crld.pm \
 	bench/wrk.lua bench/step-ca/main.go \
 	bench/lib/Bench/Endpoint.pm bench/lib/Bench/Measure.pm \
 	bench/lib/Bench/Peers.pm bench/lib/Bench/Stack.pm

@@ -27,7 +27,9 @@ static const char usage[] =
     "  --lines FILE      lines of one length, each used once\n"
     "  --skip N          that many of them were used before\n"
     "  --keep            many requests on a connection, each timed alone\n"
-    "  --tokens-out FILE write the device tokens of answers, a line each\n";
+    "  --tokens-out FILE write the device tokens of answers, a line each\n"
+    "  --answers-out FILE write the bodies of answers; onboard: the "
+    "identities\n";
 
 struct thread {
 	pthread_t id;
@@ -94,6 +96,9 @@ set_option(struct load *load, int option, const char *value)
 	case 'o':
 		load->tokens_out = value;
 		break;
+	case 'b':
+		load->answers_out = value;
+		break;
 	default:
 		abort();
 	}
@@ -116,6 +121,7 @@ parse_options(struct load *load, int argc, char **argv)
 	    {"skip", required_argument, NULL, 'k'},
 	    {"keep", no_argument, NULL, 'K'},
 	    {"tokens-out", required_argument, NULL, 'o'},
+	    {"answers-out", required_argument, NULL, 'b'},
 	    {"help", no_argument, NULL, 'h'},
 	    {NULL, 0, NULL, 0},
 	};
@@ -215,8 +221,9 @@ main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	play(&load);
-	if (load.tokens != NULL && fclose(load.tokens) != 0) {
-		perror("bench-load: the tokens");
+	if ((load.tokens != NULL && fclose(load.tokens) != 0) ||
+	    (load.bodies != NULL && fclose(load.bodies) != 0)) {
+		perror("bench-load: what is to be kept of answers");
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;

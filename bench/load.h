@@ -32,7 +32,8 @@ struct load {
 	const char *token_file; /* enrolment token; LOAD_ONBOARD */
 	const char *lines_file; /* NULL: the template has no line in it */
 	const char *template_file;
-	const char *tokens_out; /* where device tokens go, or NULL */
+	const char *tokens_out;	 /* where device tokens go, or NULL */
+	const char *answers_out; /* where last answers' bodies go, or NULL */
 	size_t connections;
 	size_t threads;
 	double seconds;
@@ -47,6 +48,7 @@ struct load {
 	size_t line_len;
 	uint64_t line_count;
 	FILE *tokens; /* of tokens_out */
+	FILE *bodies; /* of answers_out; private keys are in them */
 	int64_t ends; /* clock_mono_us */
 	_Atomic uint64_t next_line;
 	_Atomic uint64_t answers;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -97,6 +98,23 @@ prepare_enroll(struct load *load, struct err *err)
 	return ok;
 }
 
+/* For what nobody else may read: tokens and keys. */
+static bool
+make_file(const char *path, FILE **out, struct err *err)
+{
+	int fd;
+
+	if (path == NULL)
+		return true;
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_set_errno(err, "cannot make %s", path);
+	*out = fdopen(fd, "w");
+	if (*out == NULL)
+		abort();
+	return true;
+}
+
 bool
 load_prepare(struct load *load, struct err *err)
 {
@@ -106,10 +124,6 @@ load_prepare(struct load *load, struct err *err)
 		return false;
 	if (load->lines_file != NULL && !prepare_lines(load, err))
 		return false;
-	if (load->tokens_out == NULL)
-		return true;
-	load->tokens = fopen(load->tokens_out, "wx");
-	if (load->tokens == NULL)
-		return err_set_errno(err, "cannot make %s", load->tokens_out);
-	return true;
+	return make_file(load->tokens_out, &load->tokens, err) &&
+	       make_file(load->answers_out, &load->bodies, err);
 }

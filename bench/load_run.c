@@ -171,13 +171,17 @@ says_close(const struct conn *c)
 	return at != NULL && at < end;
 }
 
+/* In one call each, since threads share the files. */
 static void
-save_token(struct player *p, const struct conn *c)
+save_answer(struct player *p, const struct conn *c)
 {
 	const char *token = find_token(c);
+	const char *body = strstr(c->in, "\r\n\r\n");
 
 	if (p->load->tokens != NULL && token != NULL)
 		fprintf(p->load->tokens, "%.*s\n", (int)TOKEN_LEN, token);
+	if (p->load->bodies != NULL && body != NULL)
+		fprintf(p->load->bodies, "%s\n", body + 4);
 }
 
 static void
@@ -211,7 +215,7 @@ take_answer(struct player *p, struct conn *c)
 	if (p->load->plan == LOAD_ONBOARD && !c->enrolled)
 		return request_identity(c) ? STEP_NEXT
 					   : fail(p, LOAD_FAILED_MALFORMED);
-	save_token(p, c);
+	save_answer(p, c);
 	count_success(p, c);
 	if (!p->load->keep || says_close(c) || is_over(p))
 		return STEP_DONE;

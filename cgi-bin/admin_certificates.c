@@ -74,8 +74,11 @@ issuers_get(struct call *call)
 void
 issuer_patch(struct call *call)
 {
-	struct json_field state = {
-	    .key = "state", .min = 1, .max = 16, .required = true};
+	enum { STATE, SHARED, FIELDS };
+	struct json_field fields[FIELDS] = {
+	    [STATE] = {.key = "state", .min = 1, .max = 16},
+	    [SHARED] = {.key = "shared", .kind = JSON_BOOL},
+	};
 	struct buf document = BUF_INIT;
 	const char *args[] = {call->arg, NULL};
 	size_t len = strlen(call->arg);
@@ -86,13 +89,13 @@ issuer_patch(struct call *call)
 		    "There is nothing with this id.");
 		return;
 	}
-	if (!admin_read(call, &state, 1))
+	if (!admin_read(call, fields, FIELDS))
 		return;
 	json_begin(&document);
-	json_fields(&document, &state, 1);
+	json_fields(&document, fields, FIELDS);
 	json_end(&document);
 	args[1] = buf_str(&document);
 	admin_act(call, STATEMENT_ISSUER_UPDATE, args);
 	buf_free(&document);
-	json_fields_free(&state, 1);
+	json_fields_free(fields, FIELDS);
 }

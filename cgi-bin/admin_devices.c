@@ -10,9 +10,9 @@
 void
 devices_get(struct call *call)
 {
-	static const char *const filters[] = {"project_id", "label",
-	    "external_id", "state", "enrollment_token_id", "enrolled_after",
-	    "enrolled_before"};
+	static const char *const filters[] = {"project_id", "device_id",
+	    "label", "external_id", "state", "enrollment_token_id",
+	    "enrolled_after", "enrolled_before"};
 
 	admin_list(call, STATEMENT_DEVICE_LIST, NULL, filters,
 	    sizeof(filters) / sizeof(filters[0]));

@@ -34,12 +34,15 @@ CREATE TABLE pappus.issuers (
 	ca_url text NOT NULL CHECK (char_length(ca_url) <= 512),
 	trust_domain text CHECK (char_length(trust_domain) BETWEEN 1 AND 255),
 	profile_sha256 bytea CHECK (octet_length(profile_sha256) = 32),
+	-- Whether it issues to projects that name no issuer, too.
+	shared boolean NOT NULL DEFAULT true,
 	registered_at timestamptz NOT NULL DEFAULT now(),
 	CONSTRAINT issuers_ski_key UNIQUE (ski),
 	CHECK (not_before < not_after),
 	CHECK ((purpose = 'root') = (parent_id IS NULL)),
 	-- What the leaves were promised to look like is fixed with the issuer.
-	CHECK (purpose <> 'device' OR profile_sha256 IS NOT NULL)
+	CHECK (purpose <> 'device' OR profile_sha256 IS NOT NULL),
+	CHECK (purpose = 'device' OR shared)
 );
 
 CREATE TABLE pappus.projects (
@@ -63,7 +66,7 @@ CREATE TABLE pappus.projects (
 	-- count_after have ended the count is good to keep.
 	device_count int,
 	count_after xid8,
-	-- Null: the newest issuing device issuer.
+	-- Null: the newest issuing device issuer that is shared.
 	device_issuer_id int REFERENCES pappus.issuers,
 	created_at timestamptz NOT NULL DEFAULT now(),
 	CHECK (device_limit IS NOT NULL

@@ -95,7 +95,8 @@ BEGIN
 				(SELECT max(o.issuer_id)
 				FROM unnest(issuer_ids) AS k (id)
 				JOIN pappus.issuers o ON o.issuer_id = k.id
-				WHERE o.purpose = 'device' AND o.state = 'issuing'))
+				WHERE o.purpose = 'device' AND o.state = 'issuing'
+					AND o.shared))
 			AND i.issuer_id = ANY (issuer_ids)
 			AND i.purpose = 'device' AND i.state = 'issuing'
 		-- The last hour's, as many as may be.  One without an identity
@@ -234,7 +235,8 @@ BEGIN
 			(SELECT max(o.issuer_id)
 			FROM pappus.issuers o
 			WHERE o.issuer_id = ANY (issuer_ids)
-				AND o.purpose = 'device' AND o.state = 'issuing'))
+				AND o.purpose = 'device' AND o.state = 'issuing'
+				AND o.shared))
 		WHERE p.project_id = device.project_id
 			AND i.issuer_id = ANY (issuer_ids)
 			AND i.purpose = 'device' AND i.state = 'issuing';

@@ -176,9 +176,9 @@ $$;
 CREATE FUNCTION pappus.device_filter_problem(filter jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pappus, pg_temp AS $$
 DECLARE
-	stray text := pappus.json_stray(filter, ARRAY['project_id', 'label',
-		'external_id', 'state', 'enrollment_token_id', 'enrolled_after',
-		'enrolled_before']);
+	stray text := pappus.json_stray(filter, ARRAY['project_id', 'device_id',
+		'label', 'external_id', 'state', 'enrollment_token_id',
+		'enrolled_after', 'enrolled_before']);
 BEGIN
 	IF stray IS NOT NULL THEN
 		RETURN format('devices can''t be searched by %s.', stray);
@@ -211,6 +211,11 @@ $$;
 CREATE FUNCTION pappus.device_source(driving text) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
 	SELECT CASE driving
+		WHEN 'one' THEN
+			'SELECT * FROM pappus.devices d'
+			' WHERE d.device_id = $3 ->> ''device_id'''
+			' AND d.device_id > $1 AND d.device_id < $2'
+			' ORDER BY d.device_id'
 		WHEN 'device_id' THEN
 			'SELECT * FROM pappus.devices d'
 			' WHERE d.device_id > $1 AND d.device_id < $2'
@@ -298,6 +303,7 @@ BEGIN
 			(filter ->> 'enrolled_before')::timestamptz);
 	END IF;
 	driving := CASE
+		WHEN filter ? 'device_id' THEN 'device_id'
 		WHEN filter ? 'external_id' THEN 'external_id'
 		WHEN filter ? 'label' THEN 'label'
 		WHEN filter ? 'enrollment_token_id' THEN 'enrollment_token_id'
@@ -305,13 +311,16 @@ BEGIN
 		WHEN scope IS NOT NULL THEN 'project_id'
 		ELSE 'device_id'
 		END;
-	source := pappus.device_source(driving);
+	source := pappus.device_source(
+		CASE WHEN filter ? 'device_id' THEN 'one' ELSE driving END);
 	EXECUTE format($query$
 		SELECT array_agg(s.device_id), array_agg(pappus.json_device(s))
 		FROM
 			(SELECT *
 			FROM (%s) d
 			WHERE ($4 IS NULL OR d.project_id = $4)
+				AND (NOT $3 ? 'external_id' OR
+					d.external_id = $3 ->> 'external_id')
 				AND (NOT $3 ? 'label' OR d.label = $3 ->> 'label')
 				AND (NOT $3 ? 'state' OR d.state = $3 ->> 'state')
 				AND (NOT $3 ? 'enrollment_token_id' OR

@@ -364,7 +364,7 @@ SELECT i.issuer_id, i.parent_id, i.purpose, i.state, i.name, i.ski,
 		ELSE interval '1 year'
 		END) AT TIME ZONE 'UTC' - now()) / 86400))::int
 		AS full_length_days_left,
-	i.crl_url, i.ca_url, i.trust_domain, i.registered_at
+	i.crl_url, i.ca_url, i.trust_domain, i.shared, i.registered_at
 FROM pappus.issuers i;
 
 CREATE FUNCTION pappus.json_issuer(i audit.issuers) RETURNS jsonb
@@ -381,6 +381,7 @@ LANGUAGE sql STABLE AS $$
 		'crl_url', i.crl_url,
 		'ca_url', i.ca_url,
 		'trust_domain', i.trust_domain,
+		'shared', i.shared,
 		'registered_at', pappus.json_time(i.registered_at),
 		'days_left', i.days_left,
 		'full_length_days_left', i.full_length_days_left)
@@ -405,7 +406,8 @@ BEGIN
 END
 $$;
 
--- An issuer's state goes forward only: issuing, crl-only, closed.
+-- An issuer's state goes forward only: issuing, crl-only, closed.  A device
+-- issuer may be shared or not, at any time.
 CREATE FUNCTION pappus.admin_issuer_update(
 	caller_id text, caller_sha256 bytea, caller_address inet,
 	caller_request uuid, wanted_issuer_id int, changes jsonb,
@@ -419,6 +421,7 @@ DECLARE
 	states CONSTANT text[] := '{issuing,crl-only,closed}';
 	present int;
 	wanted int;
+	shares boolean := (changes ->> 'shared')::boolean;
 	issuer audit.issuers;
 	earlier jsonb;
 BEGIN
@@ -430,12 +433,12 @@ BEGIN
 	IF outcome IS NOT NULL THEN
 		RETURN;
 	END IF;
-	IF pappus.json_stray(changes, '{state}') IS NOT NULL
+	IF pappus.json_stray(changes, '{state,shared}') IS NOT NULL
 		OR (changes ? 'state'
 		AND (changes ->> 'state' = ANY (states)) IS NOT TRUE) THEN
 		outcome := 'invalid';
-		body := pappus.json_detail(
-			'Only state can change; it is issuing, crl-only or closed.');
+		body := pappus.json_detail('What can change is state, which is'
+			' issuing, crl-only or closed, and shared.');
 		RETURN;
 	END IF;
 	PERFORM FROM pappus.issuers i WHERE i.issuer_id = wanted_issuer_id
@@ -446,17 +449,24 @@ BEGIN
 	wanted := coalesce(array_position(states, changes ->> 'state'), present);
 	outcome := CASE
 		WHEN issuer.issuer_id IS NULL THEN 'not_found'
+		WHEN NOT shares AND issuer.purpose <> 'device' THEN 'invalid'
 		WHEN wanted < present THEN 'conflict'
 		ELSE 'ok'
 		END;
+	IF outcome = 'invalid' THEN
+		body := pappus.json_detail(
+			'shared is false for device issuers alone.');
+	END IF;
 	IF outcome <> 'ok' THEN
 		RETURN;
 	END IF;
-	IF wanted > present THEN
+	IF wanted > present OR shares <> issuer.shared THEN
 		earlier := pappus.json_issuer(issuer);
-		UPDATE pappus.issuers i SET state = states[wanted]
-		WHERE i.issuer_id = issuer.issuer_id;
 		issuer.state := states[wanted];
+		issuer.shared := coalesce(shares, issuer.shared);
+		UPDATE pappus.issuers i
+		SET state = issuer.state, shared = issuer.shared
+		WHERE i.issuer_id = issuer.issuer_id;
 		PERFORM pappus.admin_record(caller, caller_address,
 			caller_request, 'issuer.update', issuer.issuer_id::text,
 			NULL, NULL, earlier, pappus.json_issuer(issuer));

@@ -14,11 +14,14 @@ $$;
 
 -- Registers a CA's certificate and answers its issuer_id; the same
 -- certificate again has the same.  Another certificate of the same key is
--- refused: what issues is known by its key.
+-- refused: what issues is known by its key.  So is the same with another
+-- purpose, other addresses or another profile, which are fixed; but a root's
+-- are told by whichever sub-CA comes first, and whether it is shared is for
+-- operators to change.
 CREATE FUNCTION pappus.setup_issuer_register(
 	purpose text, parent_id int, name text, certificate bytea, ski bytea,
 	not_before bigint, not_after bigint, crl_url text, ca_url text,
-	trust_domain text, profile_sha256 bytea)
+	trust_domain text, profile_sha256 bytea, shared boolean DEFAULT true)
 RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pappus, pg_temp
@@ -26,6 +29,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	id int;
+	known pappus.issuers;
 BEGIN
 	IF parent_id IS NOT NULL THEN
 		PERFORM FROM pappus.issuers i
@@ -38,10 +42,10 @@ BEGIN
 	END IF;
 	INSERT INTO pappus.issuers AS i (purpose, parent_id, name, certificate,
 		ski, not_before, not_after, crl_url, ca_url, trust_domain,
-		profile_sha256)
+		profile_sha256, shared)
 	VALUES (purpose, parent_id, name, certificate, ski,
 		to_timestamp(not_before), to_timestamp(not_after), crl_url, ca_url,
-		trust_domain, profile_sha256)
+		trust_domain, profile_sha256, shared)
 	ON CONFLICT ON CONSTRAINT issuers_ski_key DO NOTHING
 	RETURNING i.issuer_id INTO id;
 	IF id IS NOT NULL THEN
@@ -50,15 +54,28 @@ BEGIN
 			'name', name, 'ski', encode(ski, 'hex')));
 		RETURN id;
 	END IF;
-	SELECT i.issuer_id INTO id
+	SELECT i.* INTO known
 	FROM pappus.issuers i
-	WHERE i.ski = setup_issuer_register.ski
-		AND i.certificate = setup_issuer_register.certificate;
-	IF id IS NULL THEN
+	WHERE i.ski = setup_issuer_register.ski;
+	IF known.certificate <> setup_issuer_register.certificate THEN
 		RAISE 'another certificate of this key is registered already'
 			USING ERRCODE = 'unique_violation';
 	END IF;
-	RETURN id;
+	IF known.purpose <> setup_issuer_register.purpose THEN
+		RAISE 'it is registered already, for %', known.purpose
+			USING ERRCODE = 'unique_violation';
+	END IF;
+	IF known.purpose <> 'root' AND (known.crl_url, known.ca_url,
+		known.trust_domain, known.profile_sha256) IS DISTINCT FROM
+		(setup_issuer_register.crl_url, setup_issuer_register.ca_url,
+		setup_issuer_register.trust_domain,
+		setup_issuer_register.profile_sha256)
+	THEN
+		RAISE 'it is registered already, with addresses, a trust domain or'
+			' a profile that can''t be changed any more'
+			USING ERRCODE = 'unique_violation';
+	END IF;
+	RETURN known.issuer_id;
 END
 $$;
 

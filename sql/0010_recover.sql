@@ -3,9 +3,11 @@
 -- entries, hence by arrays.
 
 -- Merges revocations that are known from elsewhere: serials, RFC 5280 5.3.1
--- reasons and unix seconds, of one CA's list or (issuer_ski null) of nobody
--- knows whose.  Answers how many changed something.  What is revoked for good
--- stays as it is; a hold becomes final, not the other way round.
+-- reasons and unix seconds.  Answers how many changed something.
+--
+-- They are of one CA's CRL: what is revoked for good stays as it is; a hold
+-- becomes final, not the other way round.  Or (issuer_ski null) of a deny-list,
+-- which says neither whose they are nor why: what is known stays as it is.
 --
 -- A serial of no known certificate belongs to the CA that lists it.  One that
 -- two list belongs to neither, for it was listed by all as nobody's.
@@ -55,8 +57,9 @@ BEGIN
 			ELSE v.origin END,
 		comment = CASE v.reason WHEN 6 THEN excluded.comment
 			ELSE v.comment END
-	WHERE (v.reason = 6 AND excluded.reason <> 6)
-		OR (v.not_after IS NULL AND v.issuer_id <> excluded.issuer_id);
+	WHERE issuer.issuer_id IS NOT NULL
+		AND ((v.reason = 6 AND excluded.reason <> 6)
+		OR (v.not_after IS NULL AND v.issuer_id <> excluded.issuer_id));
 	GET DIAGNOSTICS changed = ROW_COUNT;
 	IF changed > 0 THEN
 		PERFORM pappus.setup_record('recover.revocations', 'recover',

@@ -81,6 +81,7 @@ ca_register()
 	{
 		as_setup "$BUILD/pappus" issuer register --dir "$DIR/ca/device" &&
 		as_setup "$BUILD/pappus" issuer register --dir "$DIR/ca/server" &&
+		as_setup "$BUILD/pappus" issuer crl "$DIR/public/crl/root.crl" &&
 		as_setup "$BUILD/pappus" certificate record \
 		    "$DIR/server/nginx.crt" "$DIR/server/mosquitto.crt" &&
 		as_setup "$BUILD/pappus" admin-token create --role owner \

@@ -7,8 +7,9 @@
 # one each, no accounts needed (the range is nobody's: Debian and systemd
 # leave 60706 to 61183 free).
 PROGRAMS="enroll identity admin"
-declare -A PROGRAM_UID=([enroll]=60901 [identity]=60902 [admin]=60903)
-COMPONENTS="postgres $PROGRAMS nginx mosquitto"
+declare -A PROGRAM_UID=([enroll]=60901 [identity]=60902 [admin]=60903
+	[crld]=60904 [brokerd]=60905)
+COMPONENTS="postgres $PROGRAMS crld nginx brokerd mosquitto"
 
 die()
 {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
-# The broker: a client certificate is required, its CN is the user name, and
-# a device reaches devices/<its id>/# alone.
+# The broker, as shipped (broker/mosquitto-plugin.conf): a client certificate is
+# required, the plugin checks it, and a device reaches devices/<its id>/# alone.
 
 mosquitto_configure()
 {
@@ -14,25 +14,25 @@ mosquitto_configure()
 	cat "$DIR/ca/device/root.crt" "$DIR/ca/device/ca.crt" >"$home/clients.pem"
 	install -m 0600 "${owner[@]}" "$DIR/server/mosquitto.key" \
 	    "$DIR/server/mosquitto.crt" "$home/"
+	install -m 0700 "$BUILD/pappus_mosquitto.so" "$home/"
 	echo 'pattern readwrite devices/%u/#' >"$home/acl"
-	cat >"$home/mosquitto.conf" <<-CONF
-		user mosquitto
-		persistence false
-		log_dest stderr
-		log_timestamp_format %Y-%m-%dT%H:%M:%S
-		listener $(setting MQTT_PORT) 127.0.0.1
-		cafile $home/clients.pem
-		certfile $home/mosquitto.crt
-		keyfile $home/mosquitto.key
-		require_certificate true
-		use_identity_as_username true
-		allow_anonymous false
-		acl_file $home/acl
-	CONF
+	{
+		cat <<-CONF
+			user mosquitto
+			persistence false
+			log_dest stderr
+			log_timestamp_format %Y-%m-%dT%H:%M:%S
+		CONF
+		sed -e "s|@LISTEN@|$(setting MQTT_PORT) 127.0.0.1|" \
+		    -e "s|@CONFIG@|$home|" -e "s|@PLUGIN@|$home|" \
+		    -e "s|@FEED@|$RUN/brokerd/feed|" \
+		    "$SOURCE/broker/mosquitto-plugin.conf"
+	} >"$home/mosquitto.conf"
 	if is_root; then
 		chown mosquitto:mosquitto "$home"/*
 	fi
 	chmod 0600 "$home"/*
+	chmod 0700 "$home/pappus_mosquitto.so"
 }
 
 mosquitto_start()

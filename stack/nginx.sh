@@ -6,10 +6,9 @@ nginx_configure()
 {
 	local user=""
 	! is_root || user="user www-data;"
-	mkdir -p "$RUN/nginx/tmp" "$RUN/public"
-	# Copies: as root, the workers could not enter a closed checkout.
-	rm -rf "$RUN/public" "$RUN/nginx/pappus"
-	cp -r "$DIR/public" "$RUN/public"
+	mkdir -p "$RUN/nginx/tmp"
+	# A copy: as root, the workers could not enter a closed checkout.
+	rm -rf "$RUN/nginx/pappus"
 	cp -r "$SOURCE/nginx" "$RUN/nginx/pappus"
 	install -m 0600 "$DIR/server/nginx.key" "$DIR/server/nginx.crt" "$RUN/nginx/"
 	sed -e "s|@RATE@|$(setting RATE)|" -e "s|@RUN@|$RUN|" \

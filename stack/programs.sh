@@ -63,10 +63,10 @@ program_start()
 	wait_for 10 "$name" socket_listens "$RUN/$name.sock"
 }
 
-# Built anew since it was started.
+# program_is_old NAME [BUILT-AS]: built anew since it was started.
 program_is_old()
 {
-	[ -f "$RUN/bin/$1" ] && ! cmp -s "$BUILD/$1" "$RUN/bin/$1"
+	[ -f "$RUN/bin/$1" ] && ! cmp -s "$BUILD/${2:-$1}" "$RUN/bin/$1"
 }
 
 program_stop()

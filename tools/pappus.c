@@ -27,7 +27,7 @@ struct command {
 static const struct command commands[] = {
     {NULL, "migrate", cmd_migrate, "[--sql-dir DIR]",
 	"Create the roles and bring the database to this version."},
-    {"issuer", "register", cmd_issuer_register, "--dir CA",
+    {"issuer", "register", cmd_issuer_register, "--dir CA [--shared yes|no]",
 	"Register the CA that pappus-ca installed in a folder."},
     {"issuer", "crl", cmd_issuer_crl, "FILE",
 	"Import a root's list of revoked CAs, which pappus-ca crl signed."},

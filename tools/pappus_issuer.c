@@ -32,7 +32,18 @@ enum {
 	CA_URL,
 	TRUST_DOMAIN,
 	PROFILE_SHA256,
+	SHARED,
 	PARAMS
+};
+
+/* A CA as it is to be registered. */
+struct registration {
+	X509 *cert;
+	const struct urls *urls;
+	int64_t parent_id; /* 0: none */
+	bool has_profile;
+	uint8_t profile_sha256[TEMPLATE_DIGEST_LEN];
+	bool shared;
 };
 
 static X509 *
@@ -92,11 +103,12 @@ copy_ca_url(X509 *cert, char out[URLS_MAX + 1])
 	AUTHORITY_INFO_ACCESS_free(info);
 }
 
-/* Register one CA; 0 is no parent.  Its issuer_id, or 0. */
+/* Register one CA: its issuer_id, or 0. */
 static int64_t
-register_ca(struct db *db, X509 *cert, const struct urls *urls,
-    int64_t parent_id, const uint8_t *profile_sha256, struct err *err)
+register_ca(struct db *db, const struct registration *r, struct err *err)
 {
+	const struct urls *urls = r->urls;
+	X509 *cert = r->cert;
 	char parent[24], not_before[24], not_after[24];
 	char name[CERT_NAME_MAX * 4 + 1];
 	const char *params[PARAMS] = {0};
@@ -111,11 +123,11 @@ register_ca(struct db *db, X509 *cert, const struct urls *urls,
 	    !cert_time(X509_get0_notBefore(cert), &from, err) ||
 	    !cert_time(X509_get0_notAfter(cert), &until, err))
 		goto out;
-	snprintf(parent, sizeof(parent), "%" PRId64, parent_id);
+	snprintf(parent, sizeof(parent), "%" PRId64, r->parent_id);
 	snprintf(not_before, sizeof(not_before), "%" PRId64, from);
 	snprintf(not_after, sizeof(not_after), "%" PRId64, until);
 	params[PURPOSE] = purpose_name(urls->purpose);
-	params[PARENT_ID] = parent_id == 0 ? NULL : parent;
+	params[PARENT_ID] = r->parent_id == 0 ? NULL : parent;
 	params[NAME] = name;
 	params[CERTIFICATE] = param_bytea(&der_hex, der.data, der.len);
 	params[SKI] = param_bytea(&ski_hex, ski, sizeof(ski));
@@ -125,9 +137,10 @@ register_ca(struct db *db, X509 *cert, const struct urls *urls,
 	params[CA_URL] = urls->ca_url;
 	if (urls->trust_domain[0] != '\0')
 		params[TRUST_DOMAIN] = urls->trust_domain;
-	if (profile_sha256 != NULL)
+	if (r->has_profile)
 		params[PROFILE_SHA256] = param_bytea(
-		    &profile_hex, profile_sha256, TEMPLATE_DIGEST_LEN);
+		    &profile_hex, r->profile_sha256, TEMPLATE_DIGEST_LEN);
+	params[SHARED] = r->shared ? "true" : "false";
 	if (database_call(db, STATEMENT_ISSUER_REGISTER, params, &rows, err)) {
 		id = db_rows_int(rows, 0, 0);
 		db_rows_free(rows);
@@ -142,11 +155,11 @@ out:
 
 /* What a device sub-CA will print into its leaves, as a digest. */
 static bool
-pin_profile(X509 *cert, const struct urls *urls,
-    uint8_t digest[TEMPLATE_DIGEST_LEN], struct err *err)
+pin_profile(struct registration *r, struct err *err)
 {
+	const struct urls *urls = r->urls;
 	const struct cert_template_params params = {
-	    .issuer = cert,
+	    .issuer = r->cert,
 	    .crl_url = urls->crl_url,
 	    .ca_url = urls->ca_url,
 	    .trust_domain =
@@ -156,7 +169,7 @@ pin_profile(X509 *cert, const struct urls *urls,
 
 	if (template == NULL)
 		return false;
-	cert_template_digest(template, digest);
+	cert_template_digest(template, r->profile_sha256);
 	cert_template_free(template);
 	return true;
 }
@@ -176,51 +189,69 @@ permitted(struct db *db, int64_t root_id, X509 *cert, struct err *err)
 	return ok;
 }
 
+/* First the root, then the sub-CA. */
 static int64_t
-register_both(X509 *root, X509 *cert, const struct urls *urls, struct err *err)
+register_both(X509 *root, struct registration *sub, struct err *err)
 {
 	struct urls root_urls = {.purpose = PURPOSE_ROOT};
-	uint8_t digest[TEMPLATE_DIGEST_LEN];
-	bool pinned = urls->purpose == PURPOSE_DEVICE;
-	int64_t root_id, id = 0;
+	const struct registration above = {
+	    .cert = root, .urls = &root_urls, .shared = true};
+	int64_t id = 0;
 	struct db *db;
 
-	if (!cert_check_issued(cert, root, err) ||
-	    (pinned && !pin_profile(cert, urls, digest, err)))
+	sub->has_profile = sub->urls->purpose == PURPOSE_DEVICE;
+	if (!sub->has_profile && !sub->shared) {
+		err_set(err, ERR_CONFIG, "--shared no is for device sub-CAs");
+		return 0;
+	}
+	if (!cert_check_issued(sub->cert, root, err) ||
+	    (sub->has_profile && !pin_profile(sub, err)))
 		return 0;
 	/* A root says nowhere where its CRL is; what it signed does. */
-	copy_crl_url(cert, root_urls.crl_url);
-	copy_ca_url(cert, root_urls.ca_url);
+	copy_crl_url(sub->cert, root_urls.crl_url);
+	copy_ca_url(sub->cert, root_urls.ca_url);
 	db = database_open();
-	root_id = register_ca(db, root, &root_urls, 0, NULL, err);
-	if (root_id != 0 && permitted(db, root_id, cert, err))
-		id = register_ca(
-		    db, cert, urls, root_id, pinned ? digest : NULL, err);
+	sub->parent_id = register_ca(db, &above, err);
+	if (sub->parent_id != 0 &&
+	    permitted(db, sub->parent_id, sub->cert, err))
+		id = register_ca(db, sub, err);
 	db_free(db);
 	return id;
+}
+
+static bool
+read_yes_no(const char *text, bool *out, struct err *err)
+{
+	*out = text == NULL || strcmp(text, "yes") == 0;
+	return *out || strcmp(text, "no") == 0 ||
+	       err_set(err, ERR_CONFIG, "--shared is yes or no");
 }
 
 bool
 cmd_issuer_register(int argc, char **argv, struct err *err)
 {
-	struct option_value dir = {"dir", NULL, true};
+	struct option_value options[] = {
+	    {"dir", NULL, true}, {"shared", NULL, false}};
 	struct buf text = BUF_INIT;
-	X509 *root = NULL, *cert = NULL;
 	struct urls urls;
+	struct registration sub = {.urls = &urls};
+	X509 *root = NULL;
+	const char *dir;
 	int64_t id = 0;
-	int n = options_read(argc, argv, &dir, 1, err);
+	int n = options_read(argc, argv, options, 2, err);
 
-	if (n < 0)
+	if (n < 0 || !read_yes_no(options[1].value, &sub.shared, err))
 		return false;
 	if (n != argc)
 		return err_set(err, ERR_CONFIG, "unexpected %s", argv[n]);
-	if ((root = load_cert(dir.value, "root.crt", err)) != NULL &&
-	    (cert = load_cert(dir.value, "ca.crt", err)) != NULL &&
-	    file_read(dir.value, "ca.urls", CERT_MAX, &text, err) &&
+	dir = options[0].value;
+	if ((root = load_cert(dir, "root.crt", err)) != NULL &&
+	    (sub.cert = load_cert(dir, "ca.crt", err)) != NULL &&
+	    file_read(dir, "ca.urls", CERT_MAX, &text, err) &&
 	    urls_parse((const char *)text.data, text.len, &urls, err))
-		id = register_both(root, cert, &urls, err);
+		id = register_both(root, &sub, err);
 	X509_free(root);
-	X509_free(cert);
+	X509_free(sub.cert);
 	buf_free(&text);
 	if (id != 0)
 		printf("issuer %" PRId64 " (%s)\n", id,

@@ -50,6 +50,13 @@ take_feed(struct recovery *r, char **files, struct err *err)
 }
 
 static bool
+check_deny_list(struct recovery *r, char **files, struct err *err)
+{
+	(void)r;
+	return recover_check_deny_list(files[0], files[1], err);
+}
+
+static bool
 take_deny_list(struct recovery *r, char **files, struct err *err)
 {
 	return recover_deny_list(r, files[0], files[1], err);
@@ -139,8 +146,9 @@ check_arguments(int argc, char **argv, struct err *err)
 }
 
 /*
- * CRLs first, for they say when and why; then whoever is denied besides; last
- * the certificates, which are then never seen as good.
+ * What was published is looked at, all of it, before any is merged.  CRLs
+ * first, for they say when and why; then whoever is denied besides; last the
+ * certificates, which are then never seen as good.
  */
 static bool
 recover_all(struct recovery *r, int argc, char **argv, struct err *err)
@@ -148,18 +156,21 @@ recover_all(struct recovery *r, int argc, char **argv, struct err *err)
 	static const struct {
 		int option;
 		recover_fn *take;
-	} order[] = {{FEED, take_feed}, {DENY_LIST, take_deny_list},
-	    {DENIED, take_denials}, {CERTIFICATES, take_certificates}};
+	} first[] = {{FEED, take_feed_crls}, {DENY_LIST, check_deny_list},
+	    {CRLS, take_crls}},
+	  then[] = {{FEED, take_feed}, {DENY_LIST, take_deny_list},
+	      {DENIED, take_denials}, {CERTIFICATES, take_certificates}};
 	bool ok;
 	size_t i;
 
-	ok = registered_load(r->db, &r->registered, err) &&
-	     each_file(argc, argv, &options[FEED], take_feed_crls, r, err) &&
-	     each_file(argc, argv, &options[CRLS], take_crls, r, err) &&
-	     recover_lists(r, err);
-	for (i = 0; ok && i < sizeof(order) / sizeof(order[0]); i++)
-		ok = each_file(argc, argv, &options[order[i].option],
-		    order[i].take, r, err);
+	ok = registered_load(r->db, &r->registered, err);
+	for (i = 0; ok && i < sizeof(first) / sizeof(first[0]); i++)
+		ok = each_file(argc, argv, &options[first[i].option],
+		    first[i].take, r, err);
+	ok = ok && recover_lists(r, err);
+	for (i = 0; ok && i < sizeof(then) / sizeof(then[0]); i++)
+		ok = each_file(
+		    argc, argv, &options[then[i].option], then[i].take, r, err);
 	return ok;
 }
 

@@ -73,14 +73,19 @@ bool recover_lists(struct recovery *r, struct err *err);
 /* --- recover_denylist.c ------------------------------------------------------
  */
 
-/* Merge a base and its delta. */
+/* Look at a base and its delta; merge them. */
+bool recover_check_deny_list(
+    const char *base, const char *delta, struct err *err);
 bool recover_deny_list(
     struct recovery *r, const char *base, const char *delta, struct err *err);
 
 /* --- recover_feed.c ----------------------------------------------------------
  */
 
-/* Take the CRLs that a feed's state names; merge its deny-list. */
+/*
+ * Look at a feed's folder and take the CRLs that its state names; merge its
+ * deny-list.
+ */
 bool recover_add_feed(struct recovery *r, const char *dir, struct err *err);
 bool recover_feed(struct recovery *r, const char *dir, struct err *err);
 

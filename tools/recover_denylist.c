@@ -137,23 +137,55 @@ merge_deny_list(struct recovery *r, const char *path,
 	return ok;
 }
 
+/* A base and its delta, all of which was looked at. */
+struct pair {
+	struct recover_mapping base;
+	struct recover_mapping delta;
+	struct denylist list;
+};
+
+static bool
+pair_open(struct pair *p, const char *base, const char *delta, struct err *err)
+{
+	struct err why = {.code = ERR_NONE};
+
+	*p = (struct pair){.base = {NULL, 0}};
+	if (!recover_map(base, &p->base, err) ||
+	    !recover_map(delta, &p->delta, err))
+		return false;
+	if (denylist_read(p->base.data, p->base.len, p->delta.data,
+		p->delta.len, &p->list, &why) &&
+	    denylist_file_verify(&p->list.base, &why) &&
+	    denylist_file_verify(&p->list.delta, &why))
+		return true;
+	return err_set(err, why.code, "%s, %s: %s", base, delta, why.detail);
+}
+
+static void
+pair_close(struct pair *p)
+{
+	recover_unmap(&p->base);
+	recover_unmap(&p->delta);
+}
+
+bool
+recover_check_deny_list(const char *base, const char *delta, struct err *err)
+{
+	struct pair p;
+	bool ok = pair_open(&p, base, delta, err);
+
+	pair_close(&p);
+	return ok;
+}
+
 bool
 recover_deny_list(
     struct recovery *r, const char *base, const char *delta, struct err *err)
 {
-	static struct denylist list;
-	struct recover_mapping b = {NULL, 0}, d = {NULL, 0};
-	struct err why = {.code = ERR_NONE};
-	bool ok;
+	struct pair p;
+	bool ok = pair_open(&p, base, delta, err) &&
+		  merge_deny_list(r, delta, &p.list, err);
 
-	ok = recover_map(base, &b, err) && recover_map(delta, &d, err);
-	if (ok && (!denylist_read(b.data, b.len, d.data, d.len, &list, &why) ||
-		      !denylist_file_verify(&list.base, &why) ||
-		      !denylist_file_verify(&list.delta, &why)))
-		ok = err_set(
-		    err, why.code, "%s, %s: %s", base, delta, why.detail);
-	ok = ok && merge_deny_list(r, delta, &list, err);
-	recover_unmap(&b);
-	recover_unmap(&d);
+	pair_close(&p);
 	return ok;
 }

@@ -93,11 +93,25 @@ add_named(
 	return check_digest(dir, name, err) && recover_add_list(r, path, err);
 }
 
+/* The paths of the deny-list that a state names; they are what it says. */
+static bool
+find_deny_list(const char *dir, const struct feed_state *state,
+    char base[RECOVER_PATH], char delta[RECOVER_PATH], struct err *err)
+{
+	path_in(base, dir, state->deny_base);
+	path_in(delta, dir, state->deny_delta);
+	return check_digest(dir, state->deny_base, err) &&
+	       check_digest(dir, state->deny_delta, err);
+}
+
 bool
 recover_add_feed(struct recovery *r, const char *dir, struct err *err)
 {
+	char base[RECOVER_PATH], delta[RECOVER_PATH];
 	struct feed_state state;
-	bool ok = read_state(dir, &state, err);
+	bool ok = read_state(dir, &state, err) &&
+		  find_deny_list(dir, &state, base, delta, err) &&
+		  recover_check_deny_list(base, delta, err);
 	size_t i;
 
 	for (i = 0; ok && i < state.crl_count; i++)
@@ -114,11 +128,7 @@ recover_feed(struct recovery *r, const char *dir, struct err *err)
 	char base[RECOVER_PATH], delta[RECOVER_PATH];
 	struct feed_state state;
 
-	if (!read_state(dir, &state, err) ||
-	    !check_digest(dir, state.deny_base, err) ||
-	    !check_digest(dir, state.deny_delta, err))
-		return false;
-	path_in(base, dir, state.deny_base);
-	path_in(delta, dir, state.deny_delta);
-	return recover_deny_list(r, base, delta, err);
+	return read_state(dir, &state, err) &&
+	       find_deny_list(dir, &state, base, delta, err) &&
+	       recover_deny_list(r, base, delta, err);
 }

@@ -25,6 +25,20 @@ enum conf_key {
 	CONF_PUBLIC_DIR,   /* PAPPUS_PUBLIC_DIR */
 	CONF_METRICS_FILE, /* PAPPUS_METRICS_FILE */
 	CONF_REBUILD_S,	   /* PAPPUS_REBUILD_SECONDS */
+	/* pappus-brokerd's; each is PAPPUS_ and its name here */
+	CONF_FEED_URL,
+	CONF_FEED_CA_FILE,
+	CONF_FEED_DIR,
+	CONF_CA_FILE,
+	CONF_POLL_MS,
+	CONF_BROKER_PID_FILE,
+	CONF_CRL_FILE,
+	CONF_DENY_HOOK,
+	CONF_CANARY_HOST,
+	CONF_CANARY_PORT,
+	CONF_CANARY_GOOD,
+	CONF_CANARY_REVOKED,
+	CONF_CANARY_SECONDS,
 	CONF_MAX
 };
 
@@ -33,8 +47,9 @@ enum conf_program {
 	CONF_ENROLL = 1,
 	CONF_IDENTITY = 2,
 	CONF_ADMIN = 4,
-	CONF_TOOL = 8, /* pappus */
-	CONF_CRLD = 16
+	CONF_TOOL = 8,	  /* pappus */
+	CONF_CRLD = 16,	  /* pappus-crld */
+	CONF_BROKERD = 32 /* pappus-brokerd */
 };
 
 /*

@@ -190,6 +190,12 @@ add_row(struct issuer_list *list, const struct db_rows *rows, size_t row,
 	}
 }
 
+static int64_t
+whole_days(int64_t from, int64_t to)
+{
+	return to > from ? (to - from) / DAY_S : 0;
+}
+
 /*
  * Say for how long this sub-CA can issue: the next one is to be made in time.
  * A leaf of full length must fit into what is left of it.
@@ -202,11 +208,11 @@ log_days_left(const struct issuer *issuer)
 	/* The database counts a leaf's years from its notBefore (0003). */
 	profile_validity(profile_get(PROFILE_DEVICE), now - PROFILE_BACKDATE_S,
 	    &not_before, &not_after);
-	full = (issuer_not_after(issuer) - not_after) / DAY_S;
+	full = whole_days(not_after, issuer_not_after(issuer));
 	log_event(full < WARN_DAYS ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "issuer",
 	    (const struct log_field[]){
 		LOG_I("issuer", issuer_id(issuer)),
-		LOG_I("days_left", (issuer_not_after(issuer) - now) / DAY_S),
+		LOG_I("days_left", whole_days(now, issuer_not_after(issuer))),
 		LOG_I("full_length_days_left", full),
 		{.type = LOG_END},
 	    });

@@ -2,11 +2,11 @@
 # Layer 1: how bytes look from outside.  Knows no X.509, SQL or HTTP.
 libpappus_a_SOURCES += \
 	lib/encoding/base32.c lib/encoding/base32.h \
+	lib/encoding/der.c lib/encoding/der.h \
 	lib/encoding/denylist.c lib/encoding/denylist.h \
 	lib/encoding/denylist_internal.h \
 	lib/encoding/denylist_write.c \
 	lib/encoding/feed.c lib/encoding/feed.h \
-	lib/encoding/der.c lib/encoding/der.h \
 	lib/encoding/form.c lib/encoding/form.h \
 	lib/encoding/form_internal.h \
 	lib/encoding/form_multipart.c \

@@ -214,6 +214,16 @@ take_number(
 }
 
 static bool
+take_bool(struct json_object *value, struct json_field *field, struct err *err)
+{
+	if (!json_object_is_type(value, json_type_boolean))
+		return err_set(err, ERR_MALFORMED,
+		    "The member %s must be true or false.", field->key);
+	field->number = json_object_get_boolean(value);
+	return true;
+}
+
+static bool
 take_list(struct json_object *value, struct json_field *field, size_t *strings,
     struct err *err)
 {
@@ -266,6 +276,8 @@ take(struct json_field *fields, size_t n, const char *key,
 		return take_text(value, field, &field->value, err);
 	case JSON_NUMBER:
 		return take_number(value, field, err);
+	case JSON_BOOL:
+		return take_bool(value, field, err);
 	case JSON_STRINGS:
 		return take_list(value, field, strings, err);
 	}
@@ -360,22 +372,28 @@ add_list(struct buf *out, const struct json_field *field)
 	buf_add_byte(out, ']');
 }
 
+static void
+add_field(struct buf *out, const struct json_field *field)
+{
+	if (field->is_null || field->kind == JSON_STRING) {
+		json_str(out, field->key, field->value);
+	} else if (field->kind == JSON_NUMBER) {
+		json_int(out, field->key, field->number);
+	} else {
+		add_key(out, field->key);
+		if (field->kind == JSON_STRINGS)
+			add_list(out, field);
+		else
+			buf_add_str(out, field->number != 0 ? "true" : "false");
+	}
+}
+
 void
 json_fields(struct buf *out, const struct json_field *fields, size_t n)
 {
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		if (!fields[i].given)
-			continue;
-		if (fields[i].kind == JSON_NUMBER && !fields[i].is_null) {
-			json_int(out, fields[i].key, fields[i].number);
-		} else if (fields[i].kind == JSON_STRINGS &&
-			   !fields[i].is_null) {
-			add_key(out, fields[i].key);
-			add_list(out, &fields[i]);
-		} else {
-			json_str(out, fields[i].key, fields[i].value);
-		}
-	}
+	for (i = 0; i < n; i++)
+		if (fields[i].given)
+			add_field(out, &fields[i]);
 }

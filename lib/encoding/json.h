@@ -37,6 +37,7 @@ void json_fields(struct buf *out, const struct json_field *fields, size_t n);
 enum json_kind {
 	JSON_STRING, /* a string of min to max code points */
 	JSON_NUMBER, /* a whole number from min to max */
+	JSON_BOOL,   /* true or false: number is 1 or 0 */
 	JSON_STRINGS /* a list of one to JSON_LIST_MAX such strings */
 };
 

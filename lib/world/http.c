@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -203,13 +204,26 @@ parse_method(const char *word)
 	return HTTP_OTHER;
 }
 
-static bool
-is_ip_address(const char *text)
+/*
+ * An IPv4 address that a listener for both, or a proxy, tells as an IPv6 one
+ * (RFC 4291 §2.5.5.2) lies in no IPv4 network: without what is in front it
+ * does.
+ */
+static const char *
+parse_address(const char *text)
 {
+	static const char mapped[] = "::ffff:";
 	uint8_t bytes[16];
 
+	if (text == NULL)
+		return NULL;
+	if (strncasecmp(text, mapped, strlen(mapped)) == 0 &&
+	    inet_pton(AF_INET, text + strlen(mapped), bytes) == 1)
+		return text + strlen(mapped);
 	return inet_pton(AF_INET, text, bytes) == 1 ||
-	       inet_pton(AF_INET6, text, bytes) == 1;
+		       inet_pton(AF_INET6, text, bytes) == 1
+		   ? text
+		   : NULL;
 }
 
 /*
@@ -246,9 +260,7 @@ parse_request(struct http *h, struct http_request *rq)
 		rq->path = "";
 	rq->query = param(rq, "QUERY_STRING");
 	rq->content_type = param(rq, "CONTENT_TYPE");
-	rq->address = param(rq, "REMOTE_ADDR");
-	if (rq->address != NULL && !is_ip_address(rq->address))
-		rq->address = NULL;
+	rq->address = parse_address(param(rq, "REMOTE_ADDR"));
 	id = param(rq, "REQUEST_ID");
 	if (id != NULL && strlen(id) == HTTP_REQUEST_ID_LEN &&
 	    hex_decode(id, HTTP_REQUEST_ID_LEN, random, sizeof(random))) {

@@ -85,9 +85,9 @@ static const struct statement_row rows[STATEMENT_MAX] = {
 	" expired_before, entries, final, sha256, signature, der, parent_id,"
 	" purpose, state, revoked_at, not_after, ski, certificate, crl_url,"
 	" ca_url FROM pappus.crl_issuers()"},
-    [STATEMENT_ISSUER_REGISTER] = {"issuer_register", 11,
+    [STATEMENT_ISSUER_REGISTER] = {"issuer_register", 12,
 	"SELECT pappus.setup_issuer_register($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,"
-	"$11)"},
+	"$11,$12)"},
     [STATEMENT_ADMIN_TOKEN_CREATE] = {"admin_token_create", 4,
 	"SELECT pappus.setup_admin_token_create($1,$2,$3,$4)"},
     [STATEMENT_CERTIFICATE_RECORD] = {"certificate_record", 6,

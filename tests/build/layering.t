@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: ISC
 # The layers of lib/ (CONTRIBUTING.md): a module includes only modules of its
-# own layer or below, and what each outside library is seen by.
+# own layer or below, and what each outside library is seen by; and what the
+# programs' own folders may see of one another.
 use v5.36;
 use Test::More;
 
@@ -13,15 +14,24 @@ my @only = (
 	[qr{^libpq|^postgresql/}, qr{^lib/world/db_\w+\.[ch]$}, 'libpq'],
 	[qr{^json},               qr{^lib/encoding/json\.c$},  'json-c'],
 	[qr{^ca/},                qr{^lib/ca/|^cgi-bin/identity|^tools/(?:ca_|pappus_ca)|^daemon/keys\.c$}, 'the CA key archive'],
-	[qr{^openssl/(?:x509|pem|asn1|evp|bio|ec)}, qr{^lib/(?:cert|ca|encoding)/|^tools/|^daemon/(?:ca|keys|store_file)\.[ch]$}, 'OpenSSL'],
-	[qr{^base/clock\.h|^sys/socket|^netinet}, qr{^lib/(?!cert/)|^cgi-bin/|^tools/|^daemon/}, 'clock and sockets'],
-	[qr{^cert/},              qr{^lib/(?:cert|ca)/|^tools/|^cgi-bin/identity|^daemon/(?:ca|crl|keys|lists)}, 'certificates'],
+	[qr{^openssl/(?:x509|pem|asn1|evp|bio|ec)}, qr{^lib/(?:cert|ca|encoding)/|^tools/|^daemon/(?:ca|keys|store_file)\.[ch]$|^broker/}, 'OpenSSL'],
+	[qr{^base/clock\.h|^sys/socket|^netinet}, qr{^lib/(?!cert/)|^cgi-bin/|^tools/|^daemon/|^broker/}, 'clock and sockets'],
+	[qr{^cert/},              qr{^lib/(?:cert|ca)/|^tools/|^cgi-bin/identity|^daemon/(?:ca|crl|keys|lists)|^broker/brokerd_(?:client|lists|trust)}, 'certificates'],
 	# A handler asks the database by typed calls alone.
 	[qr{^world/(?:pgarray|statement)}, qr{^lib/|^tools/}, 'statements'],
+	# The broker's host has no database, and mosquitto loads little.
+	[qr{^world/db|^request/}, qr{^(?!broker/)},            'the database'],
+	[qr{^world/},             qr{^(?!broker/plugin)},      'what is no encoding'],
+	[qr{^curl/},              qr{^broker/brokerd_fetch\.c$}, 'libcurl'],
+	[qr{^openssl/ssl},        qr{^broker/brokerd_client\.c$}, 'TLS'],
+	[qr{^mosquitto},          qr{^broker/plugin(?:_log)?\.c$},      'mosquitto'],
+	[qr{^broker/plugin},      qr{^broker/plugin},          'the plugin'],
+	[qr{^broker/brokerd},     qr{^broker/brokerd},         'pappus-brokerd'],
+	[qr{^daemon/},            qr{^daemon/},                'pappus-crld'],
 );
 
-my @files = grep { -f } glob('lib/*/*.[ch] cgi-bin/*.[ch] tools/*.[ch] daemon/*.[ch]');
-cmp_ok(@files, '>', 40, 'the sources are where they are looked for');
+my @files = grep { -f } glob('lib/*/*.[ch] cgi-bin/*.[ch] tools/*.[ch] daemon/*.[ch] broker/*.[ch]');
+cmp_ok(@files, '>', 150, 'the sources are where they are looked for');
 
 sub includes ($file) {
 	open(my $in, '<', $file) or die "$file: $!";

@@ -39,7 +39,7 @@ is_deeply(\@naked, [], 'every source names its licence');
 
 # Sizes: functions that no longer fit a screen want another shape.
 my (@long, @large);
-for my $file (grep { m{^(?:lib|cgi-bin|tools|daemon)/.*\.c$} } @tracked) {
+for my $file (grep { m{^(?:lib|cgi-bin|tools|daemon|broker)/.*\.c$} } @tracked) {
 	open(my $in, '<', $file) or die "$file: $!";
 	my ($start, $name);
 	while (my $line = <$in>) {

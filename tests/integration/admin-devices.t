@@ -386,6 +386,12 @@ subtest 'devices searched' => sub {
 	# What is searched => [which are found].
 	my @searches = (
 		["project_id=$projects[0]", sub { $_->{project} eq $projects[0] }],
+		["device_id=$all[3]{id}", sub { $_->{id} eq $all[3]{id} }],
+		["device_id=$all[3]{id}&project_id=$projects[0]", sub { 0 }],
+		["device_id=$all[4]{id}&state=denied&label=pump", sub {
+			$_->{id} eq $all[4]{id} }],
+		["device_id=$all[4]{id}&external_id=r0-3", sub { 0 }],
+		['device_id=x', sub { 0 }],
 		['label=pump', sub { ($_->{label} // '') eq 'pump' }],
 		['label=' . escaped('Kessel „Süd“ & 揚水'),
 		    sub { ($_->{label} // '') =~ /^Kessel/ }],
@@ -440,7 +446,7 @@ subtest 'devices searched' => sub {
 		delete $json{certificates}; \%json }, 'each as it is shown alone');
 	is_problem("?$_", get("/devices?$_"), 400, 'bad-request') for
 	    'state=x', 'state=Active', 'state=', 'label=', 'external_id=',
-	    'label=a&label=a', 'label=' . 'a' x 257, 'name=x', 'device_id=x',
+	    'label=a&label=a', 'label=' . 'a' x 257, 'name=x', 'device_id=',
 	    'enrolled_after=2026', 'enrolled_after=2026-13-01T00:00:00Z',
 	    'enrolled_after=2026-02-30T00:00:00Z', 'enrolled_after=now',
 	    'enrolled_before=2026-01-01T00:00:00', "cursor=$projects[0]",
@@ -652,7 +658,8 @@ subtest 'issuers' => sub {
 	    [1, 2, 1], 'all there are');
 	is_deeply([sort keys %{$items[0]}], [qw(ca_url crl_url days_left
 		full_length_days_left issuer_id name not_after not_before parent_id
-		purpose registered_at revoked_at ski state trust_domain)], 'members');
+		purpose registered_at revoked_at shared ski state trust_domain)],
+	    'members');
 	my ($root, $device, $server) = map { $purpose{$_}[0] } qw(root device server);
 	is_deeply([map { $_->{parent_id} } $root, $device, $server], [undef,
 		($root->{issuer_id}) x 2], 'parents');

@@ -52,7 +52,7 @@ sub all_workers
 }
 my $written = written();
 my $workers = all_workers();
-like($written, qr/^(?:\w{32}\|){4}4\|1\|0\|10$/, 'what is there at first');
+like($written, qr/^(?:\w{32}\|){4}4\|1\|0\|11$/, 'what is there at first');
 like($workers, qr/^(?:\w+: \d+ \d+ ?){3}$/, 'two workers each');
 
 # Bytes of a request.  A header without a colon is sent as it is.
@@ -405,8 +405,9 @@ table('documents',
     documents('POST /certificates/01/revoke', @none, '{}',
 	'{"reason":"x","reason_code":7}', '{"reason":"x","reason_code":8}'),
     documents('POST /certificates/8' . '0' x 39 . '/revoke', '{"reason":"x"}'),
-    documents('PATCH /issuers/1', @none, '{}', '{"state":""}',
-	'{"state":"open"}', '{"state":null}', '{"name":"x"}'),
+    documents('PATCH /issuers/1', @none, '{"state":""}', '{"state":"open"}',
+	'{"state":null}', '{"name":"x"}', '{"shared":null}', '{"shared":1}',
+	'{"shared":"true"}', '{"shared":false}', '{"shared":true,"shared":true}'),
 );
 table('ids and serials in paths',
     (map { ["$$_[0] $$_[1]", request("$$_[0] /admin/v1$$_[1]",

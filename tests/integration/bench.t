@@ -17,11 +17,23 @@ sub runs ($name, @arguments) {
 	return $out;
 }
 
-for my $name (qw(onboard identity enroll peers crl)) {
+for my $name (qw(onboard identity enroll peers revoke crl)) {
 	like(runs($name, '--help'), qr{^usage: bench/$name }, "$name --help");
 	is(system("bench/$name --nonsense >/dev/null 2>&1") >> 8, 2,
 	    "$name takes no unknown option");
 }
+
+my @quick = ('--builddir', $build, '--quick');
+my $out = runs('revoke', @quick);
+for my $until ('a reconnect is refused', 'the session is dropped') {
+	for my $connected ('9 to 5', '44 to 40') {
+		like($out, qr/^\Q$until\E +\Q$connected\E +4( +-?\d+){5}$/m,
+		    "revoke: $until, $connected connected");
+	}
+}
+like($out, qr/^devices wrongly dropped: 0$/m, 'revoke: nobody else falls');
+like($out, qr/^published → pappus-brokerd has fetched it +8 /m,
+    'revoke: the links of the chain');
 
 if (system('command -v wrk >/dev/null') != 0) {
 	diag('not measured: apt-get install wrk');
@@ -29,8 +41,7 @@ if (system('command -v wrk >/dev/null') != 0) {
 	exit;
 }
 
-my @quick = ('--builddir', $build, '--quick');
-my $out = runs('onboard', @quick);
+$out = runs('onboard', @quick);
 my $figures = qr/[1-9]\d* +$number +$number/;
 like($out, qr/^8 +$figures +$figures +\d+ +0 /m,
     "onboard: devices and handshakes, no failure");

@@ -3,12 +3,14 @@
 # put in place, and every shell block and file of the document is carried out in
 # namespaces of its own (mounts, network, processes), where root may do what it
 # says to /etc, /usr/local and /var without touching this machine.  systemctl
-# is played by a script that starts what the document's unit says.
+# is played by a script that starts what the document's unit says.  On the
+# machine that stands then, docs/backup.md likewise.
 use strict;
 use warnings;
 use Test::More;
 use Cwd qw(abs_path);
 use File::Temp qw(tempdir);
+use IO::Select;
 use IPC::Open2;
 use Pappus::Test qw(slurp spew);
 
@@ -17,6 +19,7 @@ my $source = $INC{'Pappus/Test.pm'} =~ s{tests/lib/Pappus/Test\.pm\z}{}r;
 my $document = slurp("${source}docs/deploy.md");
 my $tmp = tempdir('/tmp/pappus-deploy.XXXXXX', CLEANUP => 1);
 my $PASSPHRASE = 'four words for ceremonies';
+my $keep = '/mnt/keep';		# in the namespaces: a folder for backup.md
 
 # ------------------------------------------------------------ what is installed
 
@@ -36,24 +39,30 @@ subtest 'make install' => sub {
 	my ($prefix) = slurp("$build/Makefile") =~ /^prefix = (.*)$/m;
 	is($prefix, '/usr/local', 'below the prefix that the document assumes');
 	my $got = installed("$tmp/dest$prefix");
-	my %want = map { $_ => 755 } qw(bin/pappus bin/pappus-ca),
-	    map { "libexec/pappus/$_" } qw(enroll identity admin);
+	my %want = ('bin/pappus' => 755, 'bin/pappus-ca' => 755,
+	    'lib/pappus/pappus_mosquitto.so' => 755,
+	    (map { ("sbin/pappus-$_" => 755) } qw(crld brokerd)),
+	    map { ("libexec/pappus/$_" => 755) } qw(enroll identity admin));
 	my @data = (
 		(map { "share/pappus/sql/$_" =~ s{\Q${source}sql/\E}{}r }
 			glob "${source}sql/*.sql"),
 		(map { "share/pappus/nginx/$_" =~ s{\Q${source}nginx/\E}{}r }
 			glob "${source}nginx/*.conf ${source}nginx/*.in"),
-		(map { m{docs/(.*\.([18]))\z}; "share/man/man$2/$1" }
-			glob "${source}docs/*.[18]"),
+		(map { "share/pappus/broker/$_" =~ s{\Q${source}broker/\E}{}r }
+			glob "${source}broker/*.conf"),
+		(map { m{docs/(.*\.([178]))\z}; "share/man/man$2/$1" }
+			glob "${source}docs/*.[178]"),
 		(map { "share/doc/pappus/$_" =~ s{\Q${source}docs/\E}{}r }
 			glob "${source}docs/*.md ${source}docs/*.svg"));
 	$want{$_} = 644 for @data;
 	is_deeply($got, \%want, 'these files with these modes, and no others');
 	is((stat "$tmp/dest$prefix/$_")[2] & 07777, 0755, "$_ is open to all")
-	    for qw(bin libexec/pappus share/pappus/sql share/pappus/nginx);
+	    for qw(bin sbin libexec/pappus lib/pappus share/pappus/sql share/pappus/nginx);
 	my ($table) = $document =~ /^\| where \(below `\/usr\/local`\).*?\n\n/ms;
-	for (qw(bin/pappus bin/pappus-ca libexec/pappus/enroll share/pappus/sql
-		share/pappus/nginx)) {
+	for (qw(bin/pappus bin/pappus-ca libexec/pappus/enroll
+		sbin/pappus-crld sbin/pappus-brokerd
+		lib/pappus/pappus_mosquitto.so share/pappus/sql
+		share/pappus/nginx share/pappus/broker)) {
 		like($&, qr/`\Q$_\E`/, "the document names $_");
 	}
 };
@@ -76,7 +85,8 @@ sub parts
 }
 
 my @parts = parts();
-my ($unit) = map { $_->{text} } grep { $_->{kind} eq 'ini' } @parts;
+my ($unit, $crld, $brokerd) =
+    map { $_->{text} } grep { $_->{kind} eq 'ini' } @parts;
 my $root = $> == 0;
 my $namespaces = $root && system('unshare --mount --net --pid --fork '
     . '--mount-proc sh -c "mount -t tmpfs t /mnt && ip link set lo up && '
@@ -88,18 +98,31 @@ subtest 'the unit' => sub {
 	plan skip_all => 'systemd-analyze is not here'
 	    if system('command -v systemd-analyze >/dev/null') != 0;
 	ok($unit, 'is in the document') or return;
-	mkdir "$tmp/units";
-	spew("$tmp/units/pappus\@enroll.service",
-	    $unit =~ s{/usr/local/libexec}{$tmp/dest/usr/local/libexec}gr);
-	my ($status, $out, $err) = Pappus::Test::run_command('', 'systemd-analyze',
-	    'verify', '--man=no', "$tmp/units/pappus\@enroll.service");
-	my @about = grep { /pappus/ } split /\n/, "$out$err";
-	is_deeply([$status, @about], [0], 'systemd has nothing against it');
-	my (undef, $said) = Pappus::Test::run_command('', 'systemd-analyze',
-	    'security', '--offline=true', "$tmp/units/pappus\@enroll.service");
-	my ($exposure) = $said =~ /exposure level[^\d]*([\d.]+)/;
-	cmp_ok($exposure // 10, '<', 3, 'and calls it well shut in')
-	    or diag($said);
+	my ($drop_in) = slurp("${source}docs/operations.md")
+	    =~ /^```ini\n(.*?)^```$/ms;
+	my $dir = "$tmp/units/pappus\@identity.service.d";
+	mkdir $_ for "$tmp/units", $dir;
+	spew($$_[0], $$_[1] =~ s{/usr/local/(libexec|sbin)}{$tmp/dest/usr/local/$1}gr)
+	    for (map { ["$tmp/units/pappus\@$_.service", $unit] } qw(enroll identity)),
+	    ["$tmp/units/pappus-crld.service", $crld],
+	    ["$tmp/units/pappus-brokerd.service", $brokerd],
+	    ["$dir/credentials.conf", $drop_in];
+	for (['pappus@enroll', 'it'], ['pappus@identity',
+		'it with the credentials of operations.md'],
+	    ['pappus-crld', 'crld\'s'], ['pappus-brokerd', 'brokerd\'s']) {
+		my ($status, $out, $err) = Pappus::Test::run_command('',
+		    'systemd-analyze', 'verify', '--man=no',
+		    "$tmp/units/$$_[0].service");
+		my @about = grep { /pappus/ } split /\n/, "$out$err";
+		is_deeply([$status, @about], [0], "systemd has nothing against $$_[1]");
+	}
+	for (qw(pappus@enroll pappus-crld pappus-brokerd)) {
+		my (undef, $said) = Pappus::Test::run_command('', 'systemd-analyze',
+		    'security', '--offline=true', "$tmp/units/$_.service");
+		my ($exposure) = $said =~ /exposure level[^\d]*([\d.]+)/;
+		cmp_ok($exposure // 10, '<', 3, "and calls $_ well shut in")
+		    or diag($said);
+	}
 };
 
 # ------------------------------------------------------------- its execution
@@ -117,6 +140,8 @@ for name in etc usr/local var root media; do
 	    "lowerdir=/$name,upperdir=/mnt/$name/upper,workdir=/mnt/$name/work" "/$name"
 done
 mount -t tmpfs -o mode=0755 tmpfs /run
+# Whatever else is written would be written on this machine.
+mount -o remount,bind,ro /
 ip link set lo up
 cp -r "$tmp/dest/." /
 cp -p "$tmp/systemctl" "$tmp/journalctl" /usr/local/bin/
@@ -132,6 +157,10 @@ pg_createcluster 15 main -- -N >/dev/null
 echo "listen_addresses = ''" >>/etc/postgresql/15/main/postgresql.conf
 pg_ctlcluster 15 main start
 rm -f /etc/nginx/sites-enabled/* /etc/mosquitto/conf.d/*.conf
+mkdir -p /var/www/there
+echo 'was here before' >/var/www/there/index.html
+echo 'server { listen 80 default_server; root /var/www/there; }' \
+    >/etc/nginx/sites-enabled/default
 nginx
 SH
 
@@ -144,8 +173,10 @@ use warnings;
 sub unit
 {
 	my ($name) = @_;
-	my ($instance) = $name =~ /^pappus@(\w+)(?:\.service)?\z/ or return;
-	open my $file, '<', '/etc/systemd/system/pappus@.service' or die "no unit: $!";
+	my ($file_name, $instance) = $name =~ /^(pappus@)(\w+)(?:\.service)?\z/;
+	($file_name, $instance) = ($name, $name) if $name =~ /^pappus-\w+\z/;
+	return if !defined $instance;
+	open my $file, '<', "/etc/systemd/system/$file_name.service" or die "no unit: $!";
 	my $text = do { local $/; <$file> };
 	$text =~ s/\\\n\s*/ /g;
 	$text =~ s/%i/$instance/g;
@@ -185,7 +216,16 @@ sub shut_in
 	    if ($unit->{NoNewPrivileges}[0] // '') eq 'yes';
 	push @command, '--bounding-set', join ',', '-all', map { s/^CAP_/+/r =~ tr/A-Z/a-z/r }
 	    split ' ', $unit->{CapabilityBoundingSet}[0] if $unit->{CapabilityBoundingSet};
+	push @command, map { ("--reuid=$_", "--regid=$_", '--clear-groups') }
+	    @{$unit->{User} // []};
 	return (@command, '--');
+}
+
+sub slurp_log
+{
+	open my $file, '<', "/var/log/unit-$_[0]{instance}.log" or return '';
+	local $/;
+	return <$file> // '';
 }
 
 sub start
@@ -199,8 +239,18 @@ sub start
 		system(shut_in($unit), split ' ') == 0
 		    or die "ExecStartPre failed: $_\n";
 	}
-	my $pid = fork // die;
-	if ($pid == 0) {
+	# A child of the first process, as systemd's are.
+	my $between = fork // die;
+	if ($between) {
+		waitpid $between, 0;
+	} elsif (fork // die) {
+		require POSIX;
+		POSIX::_exit(0);
+	} else {
+		select undef, undef, undef, 0.01 while getppid != 1;
+		open my $file, '>', pid_file($unit) or die;
+		print $file "$$\n";
+		close $file;
 		chdir '/';
 		umask oct($unit->{UMask}[0] // '022');
 		open STDIN, '<', '/dev/null';
@@ -210,11 +260,9 @@ sub start
 		exec shut_in($unit), split ' ', $unit->{ExecStart}[0];
 		die "exec: $!";
 	}
-	open my $file, '>', pid_file($unit) or die;
-	print $file "$pid\n";
-	close $file;
 	for (1 .. 200) {
-		return if -S "/run/pappus/$unit->{instance}.sock";
+		return if -S "/run/pappus/$unit->{instance}.sock"
+		    || $unit->{instance} =~ /^pappus-/ && slurp_log($unit) =~ /event=serving/;
 		select undef, undef, undef, 0.05;
 	}
 	die "$unit->{instance} does not start\n";
@@ -249,8 +297,9 @@ sub mosquitto
 
 my ($verb, @names) = grep { $_ ne '--now' } @ARGV;
 my %others = (
-	'reload postgresql' => sub { system('pg_ctlcluster 15 main reload') == 0 or die },
-	'restart postgresql' => sub { system('pg_ctlcluster 15 main restart') == 0 or die },
+	(map { my $verb = $_; ("$verb postgresql" => sub {
+		system("pg_ctlcluster 15 main $verb") == 0 or die }) }
+		qw(start stop restart reload)),
 	'reload nginx' => sub { system('nginx -s reload') == 0 or die },
 	'restart mosquitto' => \&mosquitto);
 my %verbs = (enable => \&start, start => \&start, stop => \&stop,
@@ -269,7 +318,7 @@ SKIP: {
 	skip 'the document itself: only root may', 1 if !$root;
 	skip 'the document itself: no namespaces with overlays here', 1
 	    if !$namespaces;
-	subtest 'the document, from users to backing out' => \&document;
+	subtest 'the documents, from users to backing out' => \&document;
 }
 
 # One shell inside the namespaces, which is given one script after another.
@@ -282,15 +331,16 @@ sub within
 	spew("$tmp/step", $script);
 	my $run = $option{terminal} ? "script -qec 'bash -eu $tmp/step' /dev/null"
 	    : "bash -eu $tmp/step </dev/null";
-	print $in "(cd " . ($option{cwd} // '/') . " && $run) 2>&1;"
+	print $in "(cd " . ($option{cwd} // '/root') . " && $run) 2>&1;"
 	    . " echo \"<status \$?>\"\n";
 	my ($said, $status) = ('');
+	my $select = IO::Select->new($out);
 	until (defined $status) {
+		# Some ask first, and forget then what was typed before.
+		syswrite $in, "$PASSPHRASE\n" if $option{terminal}
+		    && $said =~ /: \z/ && !$select->can_read(0.5);
 		sysread $out, $said, 65536, length $said or return (-1, $said);
 		$status = $1 if $said =~ s/<status (\d+)>\r?\n\z//;
-		# Echo is off once the prompt stands there.
-		syswrite $in, "$PASSPHRASE\n"
-		    if $option{terminal} && $said =~ /: \z/;
 	}
 	return ($status, $said);
 }
@@ -329,11 +379,13 @@ sub document
 	ok_within("§2 block $_", (blocks(2))[$_]) for 0 .. blocks(2) - 1;
 	my @said = map { ok_within("§3 block $_", (blocks(3))[$_]) }
 	    0 .. blocks(3) - 1;
-	like($said[-1], qr/^pappus_enroll\|\d+\npappus_identity\|\d+\npappus_admin\|\d+$/,
+	like($said[-1], qr/^pappus_enroll\|\d+\npappus_identity\|\d+\npappus_admin\|\d+\n
+		pappus_crl\|\d+$/x,
 	    'each arrives as its role');
 	ceremony();
 	programs();
 	device();
+	backup();
 	afterwards();
 	close $in;
 	waitpid $shell, 0;
@@ -347,7 +399,7 @@ sub ceremony
 		my $offline = $part->{before} =~ /^\*\*Offline|then:$/;
 		within('cp /media/stick/*.csr .', cwd => '/mnt/offline') if $offline;
 		ok_within('§4 block ' . $n++ . ($offline ? ', offline' : ''),
-		    $part->{text}, cwd => $offline ? '/mnt/offline' : '/',
+		    $part->{text}, cwd => $offline ? '/mnt/offline' : '/root',
 		    terminal => $offline);
 	}
 	my ($table) = $document =~ /^What lies where now:\n\n(.*?)\n\n/ms;
@@ -375,6 +427,7 @@ sub write_file
 sub programs
 {
 	write_file('/etc/systemd/system/pappus@.service', $unit);
+	write_file('/etc/systemd/system/pappus-crld.service', $crld);
 	ok_within("§5 block $_", (blocks(5))[$_]) for 0 .. blocks(5) - 1;
 	for my $name (qw(enroll identity admin)) {
 		is(ok_within("$name\'s socket",
@@ -389,9 +442,12 @@ sub programs
 		. 'sed "s|.*|/proc/&/status|")'), qr/^(?:CapBnd:\t0+c1\n){3}\z/,
 	    'has the rights that the unit leaves it');
 	ok_within("§6 block $_", (blocks(6))[$_]) for 0 .. blocks(6) - 1;
-	my ($conf) = grep { /^listener/ } blocks(7, '');
-	write_file('/etc/mosquitto/conf.d/pappus.conf', $conf);
-	ok_within("§7 block $_", (blocks(7))[$_]) for 0 .. blocks(7) - 1;
+	has_site('beside ours');
+	write_file('/etc/systemd/system/pappus-brokerd.service', $brokerd);
+	my @said = map { ok_within("§7 block $_", (blocks(7))[$_]) }
+	    0 .. blocks(7) - 1;
+	like($said[-1], qr/^.*pappus: deny-list.*\n.*ok/m,
+	    'the plugin has a list, and brokerd is fine');
 }
 
 # §8 as one script, since what its blocks set goes on to the next.
@@ -400,13 +456,134 @@ sub device
 	my $said = ok_within('§8', 'set -o pipefail; ' . join "\n", blocks(8));
 	like($said, qr/^published$/m, 'a device has published');
 	like($said, qr/device\.crt: OK$/m, 'its certificate verifies');
-	like($said, qr/^nextUpdate=/m, 'the CRL of the root is where it should be');
+	is(scalar(() = $said =~ /^nextUpdate=/mg), 3,
+	    'the CRLs are where they should be');
 	like($said, qr/dev_[0-9a-z]{26}/, 'an auditor sees what was issued');
 	my ($status, $leaks) = within(
 	    "grep -rlaE '[ade]t_[0-9a-z]{64}|PRIVATE KEY' /var/log /run");
 	is_deeply([$status, $leaks], [1, ''], 'no log holds a token or key');
 	is(ok_within('the admin token', 'stat -c "%U %a" /root/admin-token'),
 	    "root 600\n", 'is root\'s alone');
+}
+
+# The site that nginx had before.
+sub has_site
+{
+	is(ok_within('the earlier site', 'curl -sS http://localhost/'),
+	    "was here before\n", "is served, $_[0]");
+}
+
+# ------------------------------------------------------------------ a restore
+
+# The shell blocks below a heading of docs/backup.md, with the date of today and
+# a disk that is here.
+sub below
+{
+	my ($heading, $today) = @_;
+	my ($text) = slurp("${source}docs/backup.md")
+	    =~ /^## \Q$heading\E\n(.*?)(?=^## |\z)/ms
+	    or die "nothing below $heading\n";
+	return map { s/2026-11-23/$today/gr =~ s{/backup\b}{/mnt/backup}gr }
+	    $text =~ /^```sh\n(.*?)^```$/msg;
+}
+
+# As in §8, another project's, whose files are kept.
+sub another_device
+{
+	my ($name) = @_;
+	ok_within("device $name", "mkdir -p $keep/$name\n"
+	    . (blocks(8))[1] =~ s/^cd .*/cd $keep\/$name/mr);
+}
+
+# What GET /identity says to it.
+sub identity_of
+{
+	my ($name) = @_;
+	return ok_within("device $name asks", 'jq -r \'"Authorization: Bearer "'
+	    . " + .device_token' $keep/$name/enrolled.json | curl -sS -H \@- -o"
+	    . ' /dev/null --cacert /var/lib/pappus/public/ca/root.pem'
+	    . " -w '%{http_code}' https://localhost:8443/identity");
+}
+
+sub in_database
+{
+	my ($query, @option) = @_;
+	return ok_within($query, "runuser -u postgres -- psql -XAtd pappus -c"
+	    . " \"$query\"", @option);
+}
+
+sub everything
+{
+	return join '', map { in_database(
+	    "SELECT md5(string_agg(t::text, ' ' ORDER BY t::text)) FROM $_ t") }
+	    qw(pappus.devices pappus.certificates pappus.revocations
+	    pappus.operator_actions);
+}
+
+sub backup
+{
+	my $today = ok_within('today', 'date +%F') =~ s/\n//r;
+	my ($archive, $nightly) = below('The database', $today);
+	my ($list) = below('What to keep beside it', $today);
+	my ($pack, $look) = below('The keys', $today);
+	my ($stop, $replay, $load, $unpack, $recover, $start) =
+	    below('Restore', $today);
+	my $in_keep = sub { ok_within($_[0], $_[1], cwd => $keep, @_[2 .. $#_]) };
+	within("mkdir -m 0700 $keep");
+	ok_within('an archive of WAL', $archive);
+	another_device('early');
+	ok_within('what is done each night', $nightly);
+	$in_keep->('the keys are packed', $pack, terminal => 1);
+	my @keys = $in_keep->('and seen to be readable', $look, terminal => 1)
+	    =~ /key SHA-256 +(\S+)/g;
+	is(scalar @keys, 2, 'a key and a certificate are shown');
+	is($keys[0], $keys[-1], 'which belong together');
+
+	another_device('late');
+	my $id = $in_keep->('whose', 'jq -r .device_id early/enrolled.json')
+	    =~ s/\n//r;
+	ok_within('one is denied', 'sed "s/^/Authorization: Bearer /" '
+	    . '/root/admin-token | curl -sSf -H @- -H "Content-Type: '
+	    . 'application/json" --cacert /var/lib/pappus/public/ca/root.pem -d '
+	    . "'{\"reason\":\"stolen\"}' "
+	    . "https://localhost:8444/admin/v1/devices/$id/deny");
+	$in_keep->('the list of denials', $list);
+	is($in_keep->('holds', 'cat denied.txt'), "$id denied\n", 'that one');
+	ok_within('a copy that was cut off',
+	    'runuser -u postgres -- sh -c "echo x >/mnt/backup/wal/part"');
+	my $file = in_database('SELECT pg_walfile_name(pg_switch_wal())')
+	    =~ s/\n//r;
+	ok_within('the archive has it all', 'for i in $(seq 100); do '
+	    . "test ! -f /mnt/backup/wal/$file || exit 0; sleep 0.1; done; exit 1");
+
+	my $before = everything();
+	ok_within('the programs stop', $stop);
+	ok_within('the keys are lost', 'rm -r /var/lib/pappus/ca/*');
+	ok_within('the database comes from the archive', $replay);
+	ok_within('the lost one is gone', 'rm -r /var/lib/postgresql/15/main.lost');
+	ok_within('it is restored', 'for i in $(seq 200); do test "$(runuser -u '
+	    . 'postgres -- psql -XAtc "SELECT pg_is_in_recovery()")" != f || '
+	    . 'exit 0; sleep 0.1; done; exit 1');
+	is(everything(), $before, 'up to the last row');
+	$in_keep->('the keys come from the copy', $unpack, terminal => 1);
+	is(ok_within('they lie', 'cd /var/lib/pappus/ca; stat -c "%n %U %a" '
+		. 'device device/ca.key server server/ca.key'),
+	    "device pappus-identity 700\ndevice/ca.key pappus-identity 600\n"
+	    . "server root 700\nserver/ca.key root 600\n", 'with owner and mode');
+	ok_within('the programs start', $start);
+	is(identity_of('late'), 200, 'which gets another certificate');
+	is(identity_of('early'), 403, 'and the denied one none');
+
+	ok_within('the programs stop', $stop);
+	ok_within('the database is lost', 'runuser -u postgres -- dropdb pappus');
+	ok_within('an older one is loaded', $load);
+	$in_keep->('certificates', 'cat */device.crt >devices.pem');
+	my $told = $in_keep->('it is told', $recover);
+	like($told, qr/^denials: 1 devices and 0 serials new, 0 known$/m, 'who is denied');
+	like($told, qr/^certificates: 1 new, 3 known, /m, 'and what was issued');
+	ok_within('the programs start', $start);
+	is(identity_of('early'), 403, 'the denial holds');
+	is(identity_of('late'), 401, 'whose token was forgotten');
 }
 
 # /run is empty then, and nginx may be the first to start.
@@ -436,15 +613,17 @@ sub afterwards
 	like(ok_within('a request', 'curl -sS --cacert '
 		. '/var/lib/pappus/public/ca/root.pem https://localhost:8443/enroll '
 		. '-X POST'), qr/urn:pappus:problem:unauthenticated/, 'is answered');
+	my $certificates = in_database('SELECT count(*) FROM pappus.certificates');
 	ok_within("§11 block $_", (blocks(11))[$_]) for 0 .. blocks(11) - 1;
-	my ($status) = within('ps -C enroll,identity,admin,multiwatch');
+	has_site('after it');
+	my ($status) = within('ps -C enroll,identity,admin,multiwatch,pappus-crld,'
+	    . 'pappus-brokerd');
 	is($status, 1, 'no program runs');
 	($status) = within('for i in $(seq 50); do curl -sk https://localhost:8443/ '
 	    . '|| exit $?; sleep 0.1; done');
 	is($status, 7, 'nginx listens for them no longer');
-	like(ok_within('the database', 'runuser -u postgres -- psql -XAtd pappus '
-		. '-c "SELECT count(*) FROM pappus.certificates"'), qr/^3$/,
-	    'is as it was');
+	is(in_database('SELECT count(*) FROM pappus.certificates'), $certificates,
+	    'the database is as it was');
 }
 
 done_testing;

@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 use Test::More;
+use Pappus::Ceremony;
 use Pappus::Test qw(slurp spew secret wait_until);
 
 my $stack = Pappus::Test->start(workers => 1);
@@ -75,6 +76,54 @@ subtest 'and nothing beyond them' => sub {
 	finish(publish($two, "devices/$one->{id}/state", '-u', $one->{id}, '-P',
 		'x'));
 	isnt(finish($sub), 0, 'nor under another\'s user name');
+};
+
+# docs/operations.md, "Services": who sits on the other side of the broker.
+subtest 'a service' => sub {
+	my $pki = Pappus::Ceremony->new;
+	symlink $stack->dir . '/root', $pki->path('root') or die "symlink: $!";
+	$pki->sub_ca('root', 'service');
+	$pki->ca('service', '--dir', $pki->path('service'), '--out',
+		$pki->path('backend'));
+	# As one that doesn't send its sub-CA along.
+	my (undef, $leaf) = Pappus::Test::run_command($pki->pem('backend.crt'),
+	    'openssl', 'x509', '-subject');
+	my ($id) = $leaf =~ /(svc_\w+)/;
+	spew($pki->path('leaf.crt'), $leaf);
+	my $service = { id => $id, certificate => $pki->path('leaf.crt'),
+		key => $pki->path('backend.key') };
+	isnt(finish(publish($service, 'x')), 0, 'is a stranger at first');
+
+	my $conf = $stack->run . '/mosquitto';
+	my %saved = map { $_ => slurp("$conf/$_") } qw(clients.pem acl);
+	my ($acl) = slurp('docs/operations.md')
+	    =~ /^```\n(pattern readwrite devices.*?)^```$/ms;
+	like($acl, qr/^user svc_\w+$/m, 'the ACL of docs/operations.md');
+	spew("$conf/acl", $acl =~ s/svc_\w+/$id/r);
+	spew("$conf/clients.pem", $saved{'clients.pem'} . $pki->pem('service/ca.crt'));
+	$stack->stack('stop', 'mosquitto');
+	# Not by the stack, which would write its own files again.
+	my $pid = fork // die "fork: $!";
+	if ($pid == 0) {
+		open STDERR, '>', $stack->tmp . '/mosquitto.log';
+		exec { '/usr/sbin/mosquitto' } 'mosquitto', '-c',
+		    "$conf/mosquitto.conf";
+	}
+	ok(wait_until(5, sub {
+		IO::Socket::INET->new("127.0.0.1:$port") }), 'the broker knows it');
+	my $all = subscribed($service, 'devices/#');
+	is(finish(publish($one, "devices/$one->{id}/state")), 0, 'a device sends');
+	is(finish($all), 0, 'which the service receives');
+	like(output($all), qr{^got devices/$one->{id}/state hello$}m, 'from it');
+	my $sub = subscribed($one, "devices/$one->{id}/#");
+	finish(publish($service, "devices/$one->{id}/state"));
+	isnt(finish($sub), 0, 'it sends nothing to where it may only read');
+	my $other = subscribed($two, 'devices/#');
+	finish(publish($one, "devices/$one->{id}/state"));
+	isnt(finish($other), 0, 'and devices are none the wiser');
+	kill 'TERM', $pid;
+	waitpid $pid, 0;
+	$stack->stack('start', 'mosquitto');
 };
 
 subtest 'no certificate' => sub {

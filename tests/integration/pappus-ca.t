@@ -6,6 +6,7 @@ use warnings;
 use Fcntl qw(S_IMODE);
 use File::Temp qw(tempdir);
 use IPC::Open2;
+use POSIX qw(strftime);
 use Test::More;
 
 my $build = $ENV{PAPPUS_BUILDDIR} or die "PAPPUS_BUILDDIR is not set\n";
@@ -599,6 +600,39 @@ subtest 'modes' => sub {
 	}
 	my @left = glob('.pappus-ca-* */.pappus-ca-* */*/.pappus-ca-*');
 	is("@left", '', 'no temporary file is left');
+};
+
+# The whole of a leaf's or sub-CA's time, or nothing: in the last year of a
+# sub-CA, and in the last 35 of the root.
+subtest 'nothing outlives what signed it' => sub {
+	plan skip_all => 'faketime is not here (apt-get install faketime)'
+	    if run('faketime', '1 day', 'true') != 0;
+	my $today = $program;
+	my $in = sub {
+		my ($years) = @_;
+		spew('then', "#!/bin/sh\nexec faketime '" . strftime('%Y-%m-%d %T',
+			gmtime(time + $years * 365.2425 * 86400)) . "' $today \"\$@\"\n",
+		    0700);
+		$program = './then';
+	};
+	my %leaf = (server => ['server', '--dir', 'S', '--name', 'x', '--dns', 'x'],
+		service => ['service', '--dir', 'V']);
+	$in->(33.9);
+	good("a $_ while there is a year", @{$leaf{$_}}, '--out', "late-$_")
+	    for sort keys %leaf;
+	$in->(34.1);
+	refused("a $_ then", qr/outlive its issuer/, @{$leaf{$_}}, '--out', 'x')
+	    for sort keys %leaf;
+	$in->(4.9);
+	good('a request', 'request', '--dir', 'L', '--name', 'Late', '--org', 'x');
+	good('a sub-CA while there are 35', 'sign', '--dir', 'R', '--request',
+	    'L/ca.csr', '--purpose', 'device', '--out', 'late.crt');
+	$in->(5.1);
+	good('another request', 'request', '--dir', 'M', '--name', 'Later', '--org',
+	    'x');
+	refused('a sub-CA then', qr/outlive its issuer/, 'sign', '--dir', 'R',
+	    '--request', 'M/ca.csr', '--purpose', 'device', '--out', 'x');
+	$program = $today;
 };
 
 subtest 'half a ceremony can be repeated' => sub {

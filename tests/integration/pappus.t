@@ -156,7 +156,29 @@ subtest 'issuer register, certificate record' => sub {
 		like($text, qr/^issuer \d+ \($purpose\)$/, 'under a number');
 		is((pappus('pappus_setup', 'issuer', 'register', '--dir', "$tmp/$purpose"))[1], $text,
 		    'and the same one again');
+		my $urls = slurp("$tmp/$purpose/ca.urls");
+		for ([qr/\.crl/, '.x'], [qr/\.cer/, '.x'], [qr/(purpose=)\w+/, 'purpose=service']) {
+			my ($old, $new) = @$_;
+			my $changed = $urls =~ s/$old/$new/r;
+			isnt($changed, $urls, "ca.urls with $new");
+			spew("$tmp/$purpose/ca.urls", $changed);
+			($status, $text) = pappus('pappus_setup', 'issuer', 'register', '--dir',
+			    "$tmp/$purpose");
+			isnt($status, 0, 'is refused');
+			like($text, qr/it is registered already/, 'since what was registered stays');
+		}
+		spew("$tmp/$purpose/ca.urls", $urls);
 	}
+	for my $case ([['--shared', 'no'], qr/--shared no is for device sub-CAs/],
+		[['--shared', 'maybe'], qr/--shared is yes or no/], [['--shared', ''], qr/yes or no/]) {
+		my ($args, $why) = @$case;
+		($status, $text) = pappus('pappus_setup', 'issuer', 'register', '--dir',
+		    "$tmp/server", @$args);
+		isnt($status, 0, "@$args: refused");
+		like($text, $why, 'and it says why');
+	}
+	is($cluster->psql("SELECT bool_and(shared) FROM pappus.issuers"), 't',
+	    'they are for all projects');
 	is($cluster->psql('SELECT string_agg(purpose, \' \' ORDER BY issuer_id) FROM pappus.issuers'),
 	    'root device server', 'the root came first and once');
 	is($cluster->psql("SELECT crl_url FROM pappus.issuers WHERE purpose = 'root'"),

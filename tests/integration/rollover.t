@@ -4,6 +4,7 @@
 # go forward, and how long each can issue yet.
 use strict;
 use warnings;
+use JSON::PP ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Pappus::Check qw(is_problem at_once);
@@ -213,6 +214,45 @@ subtest 'a key that is taken away' => sub {
 	comes_to('the one before it is used', $token, $second->name);
 	$third->give_key;
 	comes_to('until it is there again', $token, $third->name);
+};
+
+subtest 'a key that can\'t be read' => sub {
+	my $bad = $stack->run . '/identity/keys/bad.key';
+	spew($bad, "no key\n");
+	ok(wait_until(60, sub {
+		issuers($token, 2);
+		$stack->log('identity') =~ / event=keys-unusable .*bad\.key/ }),
+	    'is named in the log');
+	is_deeply(issuers($token), { $third->name => 8 }, 'and stops nothing');
+	unlink $bad or die "$bad: $!";
+	$third->take_key;
+	comes_to('gone, the others count again', $token, $second->name);
+	$third->give_key;
+	comes_to('all of them', $token, $third->name);
+};
+
+subtest 'one that is not for all' => sub {
+	my $path = '/issuers/' . $third->id;
+	patch($path, shared => JSON::PP::false);
+	is_deeply(issuers($token), { $second->name => 8 },
+	    'who names none goes back to the one before, at once');
+	patch("/projects/$own", device_issuer_id => $third->id);
+	is_deeply(issuers($own_token), { $third->name => 8 }, 'who names it has it');
+	my $fourth = Pappus::SubCA->new($stack, 'Fourth');
+	$fourth->register('--shared', 'no');
+	$fourth->give_key;
+	is($stack->psql('postgres', 'SELECT shared FROM pappus.issuers WHERE'
+		. ' issuer_id = ' . $fourth->id), 'f', 'a new one, registered so');
+	patch("/projects/$own", device_issuer_id => $fourth->id);
+	comes_to('where it is named it is used', $own_token, $fourth->name);
+	is_deeply(issuers($token), { $second->name => 8 },
+	    'and nobody else has moved to it');
+	patch("/projects/$own", device_issuer_id => undef);
+	is_deeply(issuers($own_token), { $second->name => 8 },
+	    'nor who names none any more');
+	patch('/issuers/' . $fourth->id, state => 'crl-only');
+	patch($path, shared => JSON::PP::true);
+	is_deeply(issuers($token), { $third->name => 8 }, 'for all again');
 };
 
 subtest 'one whose time is nearly over' => sub {

@@ -22,9 +22,11 @@ my %MAY = (
 	    enrollment_token_list device_list device_get device_deny
 	    device_allow device_revoke device_reset certificate_list
 	    certificate_get certificate_revoke issuer_list issuer_update)),
+	(map { ("crl_$_" => ['crl']) } qw(lease release status claim changes
+	    entries devices prune record latest issuers)),
 	(map { ("setup_$_" => ['setup']) } qw(issuer_register issuer_by_ski
 	    admin_token_create certificate_record recover_certificates
-	    recover_denials)),
+	    recover_denials recover_revocations issuers root_crl)),
 );
 # Helpers: for the other functions only.
 my %INTERNAL = map { $_ => 1 } qw(json_time json_project json_device
@@ -35,7 +37,9 @@ my %INTERNAL = map { $_ => 1 } qw(json_time json_project json_device
     enrollment_token_problem open_certificates device_set_state device_hold
     device_release device_finish device_filter_problem device_source id_from
     certificate_filter_problem certificates_by_device certificates_by_serial
-    serial_from);
+    serial_from revocations_added revocation_changed device_changed
+    issuer_changed changes_notify changes_unclaimed changes_since crl_hold
+    crl_known crls_forget);
 
 my $cluster = Pappus::Cluster->new(settings => { fsync => 'off' });
 $cluster->migrate;

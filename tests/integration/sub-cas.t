@@ -145,6 +145,14 @@ subtest 'a sub-CA too near its end' => sub {
 	is($stack->psql('postgres', $mine), '0', 'nor ever under that sub-CA');
 	like($stack->log('identity'), qr/event=no-issuer .*would outlive the sub-CA/,
 	    'the log says why');
+	my ($line) = (grep { / event=issuer / && / issuer=$issuer\b/ }
+	    split /\n/, $stack->log('identity'))[-1] // '';
+	my ($shown) = grep { $_->{issuer_id} == $issuer }
+	    @{$stack->admin('GET', '/issuers')->{json}{items}};
+	like($line, qr/level=warn .*days_left=$shown->{days_left} /,
+	    'and has warned of it');
+	like($line, qr/ full_length_days_left=0$/, 'no day is left in the log');
+	is($shown->{full_length_days_left}, 0, 'nor in the API');
 
 	my $admin = $stack->admin('PATCH', "/issuers/$issuer",
 		document => { state => 'crl-only' });

@@ -2,7 +2,7 @@
 -- What operators see of certificates and issuers, and do with them.  What comes
 -- of a revocation in which state is in docs/states.md.
 \ir fixture.psql
-SELECT plan(58);
+SELECT plan(65);
 SELECT t.enroll(1, 'e1', 1), t.enroll(2, 'e2', 2) \g /dev/null
 SELECT t.issue(1, 'd1', 1), t.issue(1, 'd1', 2), t.issue(2, 'd2', 3) \g /dev/null
 SELECT pappus.setup_certificate_record(substr(t.d('server'), 1, 20),
@@ -96,7 +96,7 @@ SELECT is(i - '{not_before,not_after,registered_at,days_left,full_length_days_le
 		'ski', encode(substr(t.d('first'), 1, 20), 'hex'),
 		'crl_url', 'http://ca.example/first.crl',
 		'ca_url', 'http://ca.example/first.crt', 'trust_domain', NULL,
-		'revoked_at', NULL),
+		'shared', true, 'revoked_at', NULL),
 	'... and what is fixed with each')
 FROM issuer WHERE (i ->> 'issuer_id')::int = :first;
 SELECT is((i ->> 'days_left')::int,
@@ -139,11 +139,25 @@ FROM (VALUES (1, 'issuing', 'issuing', 'ok issuing'),
 		:over, jsonb_build_object('state', change));
 SELECT is(outcome, 'invalid', 'nothing else changes')
 FROM pappus.admin_issuer_update(:owner, :first, '{"name": "x"}');
+-- Whether they are shared.
+SELECT is(coalesce(outcome || ' ' || (body ->> 'shared'), outcome), want,
+	format('%s: shared %s', n, change))
+FROM (VALUES (1, :first, true, 'ok true'), (2, :first, false, 'ok false'),
+	(3, :first, false, 'ok false'), (4, :first, true, 'ok true'),
+	(5, :server, true, 'ok true'), (6, :server, false, 'invalid'))
+	AS v (n, issuer, change, want),
+	LATERAL pappus.admin_issuer_update(t.id('atk', 1), t.d('owner'), NULL, NULL,
+		issuer, jsonb_build_object('shared', change));
+SELECT t.same($$SELECT object_id, before ->> 'shared', after ->> 'shared'
+	FROM pappus.operator_actions WHERE action = 'issuer.update'
+	AND before -> 'shared' <> after -> 'shared' ORDER BY action_id$$,
+	format($$VALUES ('%1$s', 'true', 'false'), ('%1$s', 'false', 'true')$$,
+		:first), 'each change is in the log');
 SELECT is(outcome, 'not_found', 'an unknown issuer')
 FROM pappus.admin_issuer_update(:owner, 99, '{"state": "closed"}');
 SELECT t.same($$SELECT object_id, before ->> 'state', after ->> 'state'
 	FROM pappus.operator_actions WHERE action = 'issuer.update'
-	ORDER BY action_id$$,
+	AND before -> 'state' <> after -> 'state' ORDER BY action_id$$,
 	format($$VALUES ('%1$s', 'issuing', 'crl-only'), ('%1$s', 'crl-only', 'closed')$$,
 		:over), 'each step is in the log');
 SELECT is(t.issue(1, 'd1', 9, ARRAY[:over]), 'no_issuer', 'it issues no more');

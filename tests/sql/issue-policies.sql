@@ -2,7 +2,7 @@
 -- pappus.issue: what the project's policy and limit say to a device that asks
 -- again; requests that are late; and pappus.device_ca.
 \ir fixture.psql
-SELECT plan(59);
+SELECT plan(60);
 SELECT t.enroll(1, 'e1', i) FROM generate_series(1, 12) i \g /dev/null
 CREATE FUNCTION t.project(changes jsonb) RETURNS text LANGUAGE sql AS $$
 	SELECT (pappus.admin_project_update(t.id('atk', 1), t.d('owner'), NULL,
@@ -144,6 +144,10 @@ SELECT pappus.admin_certificate_revoke(:owner, encode(t.serial(90), 'hex'),
 SELECT is(t.ca(10, 'd10', ARRAY[:first, :second]), 'ok second',
 	'... unless it is revoked');
 SELECT is(t.ca(10, 'd10', '{}'), 'no_issuer', 'a worker without keys');
+UPDATE pappus.issuers SET shared = false WHERE issuer_id = :second;
+SELECT is(t.ca(11, 'd11', ARRAY[:first, :second]), 'ok first',
+	'one that is not shared is nobody''s by default');
+UPDATE pappus.issuers SET shared = true WHERE issuer_id = :second;
 SELECT t.project(jsonb_build_object('device_issuer_id', :first)) \g /dev/null
 SELECT is(t.ca(11, 'd11', ARRAY[:first, :second]), 'ok first',
 	'a project''s own comes before');

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: ISC
 -- pappus.issue: each outcome, superseding, and batches.
 \ir fixture.psql
-SELECT plan(41);
+SELECT plan(44);
 SELECT t.enroll(1, 'e1', i) FROM generate_series(1, 9) i \g /dev/null
 
 -- A first certificate.
@@ -97,6 +97,19 @@ SELECT is(issuer_id, :first, '... that the worker has')
 FROM pappus.issue(ARRAY[t.id('dev', 2)], ARRAY[t.d('d2')],
 	ARRAY[t.serial(61)], ARRAY[t.d('key')], ARRAY[NULL::inet],
 	ARRAY[NULL::uuid], ARRAY[NULL::timestamptz], ARRAY[:first]);
+SAVEPOINT unshared;
+UPDATE pappus.issuers SET shared = false WHERE issuer_id = :second;
+SELECT is(issuer_id, :first, '... that is shared')
+FROM pappus.issue(ARRAY[t.id('dev', 2)], ARRAY[t.d('d2')],
+	ARRAY[t.serial(64)], ARRAY[t.d('key')], ARRAY[NULL::inet],
+	ARRAY[NULL::uuid], ARRAY[NULL::timestamptz], ARRAY[:second, :first]);
+SELECT is(t.issue(2, 'd2', 65, ARRAY[:second]), 'no_issuer', '... or none');
+UPDATE pappus.projects SET device_issuer_id = :second;
+SELECT is(issuer_id, :second, '... but where a project names it')
+FROM pappus.issue(ARRAY[t.id('dev', 2)], ARRAY[t.d('d2')],
+	ARRAY[t.serial(66)], ARRAY[t.d('key')], ARRAY[NULL::inet],
+	ARRAY[NULL::uuid], ARRAY[NULL::timestamptz], ARRAY[:second, :first]);
+ROLLBACK TO unshared;
 UPDATE pappus.projects SET device_issuer_id = :first;
 SELECT is(issuer_id, :first, 'a project''s own comes before')
 FROM pappus.issue(ARRAY[t.id('dev', 2)], ARRAY[t.d('d2')],

@@ -2,7 +2,7 @@
 -- Lists of devices and of certificates: each filter, all together, and page
 -- after page.
 \ir fixture.psql
-SELECT plan(98);
+SELECT plan(105);
 
 -- An id of that time: as the programs make them.
 CREATE FUNCTION t.at(at timestamptz, n int) RETURNS text LANGUAGE sql AS
@@ -19,6 +19,9 @@ FROM (VALUES
 	(7, 1, 'valve', 'SN-7', 'active'), (8, 1, 'valve', NULL, 'deleted'))
 	AS v (n, p, label, external_id, state);
 
+CREATE FUNCTION t.number(n int) RETURNS text LANGUAGE sql AS $$
+	SELECT device_id FROM pappus.devices WHERE token_sha256 = t.d('d' || n)
+$$;
 -- The numbers on a page, or the outcome.
 CREATE FUNCTION t.devices(filter jsonb, page_size int DEFAULT 100,
 	cursor text DEFAULT NULL, caller int DEFAULT 1)
@@ -43,6 +46,15 @@ FROM (VALUES ('{}'::jsonb, '1 2 3 4 5 6 7 8'),
 	('{"external_id": "SN-1"}', '1 3'), ('{"external_id": "SN"}', ''),
 	('{"state": "active"}', '1 3 5 7'), ('{"state": "denied"}', '2 6'),
 	('{"state": "revoked"}', '4'), ('{"state": "deleted"}', '8'),
+	(jsonb_build_object('device_id', t.number(4)), '4'),
+	(jsonb_build_object('device_id', left(t.number(4), 29)), ''),
+	(jsonb_build_object('device_id', t.number(4) || '0'), ''),
+	('{"device_id": "x"}', ''),
+	(jsonb_build_object('device_id', t.number(2), 'project_id', t.id('proj', 1),
+	'external_id', 'SN-2', 'label', 'pump', 'state', 'denied'), '2'),
+	(jsonb_build_object('device_id', t.number(2), 'external_id', 'SN-1'), ''),
+	(jsonb_build_object('device_id', t.number(2), 'enrolled_after',
+	'2026-03-04T00:00:00Z'), ''),
 	(jsonb_build_object('project_id', t.id('proj', 2)), '3 6'),
 	(jsonb_build_object('enrollment_token_id', t.id('etk', 1)), '1 2 4 5 7 8'),
 	(jsonb_build_object('enrollment_token_id', t.id('etk', 9)), ''),

@@ -2,7 +2,7 @@
 -- What local commands call: issuers, the first admin token, the certificates
 -- of servers.  And the functions that read issuers.
 \ir fixture.psql
-SELECT plan(28);
+SELECT plan(38);
 
 SELECT is(t.register('first', 'device', :root), :first,
 	'the same certificate again has the same id');
@@ -18,6 +18,40 @@ SELECT throws_ok(format(
 	$$EXECUTE register('device', %s, convert_to(repeat('x', 99), 'UTF8'),
 		substr(t.d('first'), 1, 20), 100)$$, :root),
 	'23505', NULL, 'another certificate of a registered key');
+-- What is fixed.
+CREATE FUNCTION t.again(name text, purpose text DEFAULT 'device',
+	crl_url text DEFAULT NULL, ca_url text DEFAULT NULL,
+	trust_domain text DEFAULT NULL, profile text DEFAULT 'profile')
+RETURNS int LANGUAGE sql AS $$
+	SELECT pappus.setup_issuer_register(again.purpose, i.parent_id, i.name,
+		i.certificate, i.ski, extract(epoch FROM i.not_before)::bigint,
+		extract(epoch FROM i.not_after)::bigint,
+		coalesce(again.crl_url, i.crl_url), coalesce(again.ca_url, i.ca_url),
+		again.trust_domain, t.d(again.profile))
+	FROM pappus.issuers i WHERE i.name = again.name
+$$;
+SELECT is(t.again('first'), :first, 'again as it is');
+SELECT throws_ok('SELECT t.again(''first'', ' || change || ')', '23505',
+	'it is registered already, with addresses, a trust domain or a profile'
+	' that can''t be changed any more', 'again, with ' || change)
+FROM (VALUES ('crl_url => ''http://ca.example/x.crl'''),
+	('ca_url => ''http://ca.example/x.crt'''),
+	('trust_domain => ''fleet.example'''), ('profile => ''x''')) AS v (change);
+SELECT throws_ok('SELECT t.again(''first'', ''service'')', '23505',
+	'it is registered already, for device', '... or for another purpose');
+SELECT is(t.again('root', 'root', crl_url => 'http://ca.example/x.crl'), :root,
+	'a root''s addresses are those that came first');
+SELECT is(shared, true, 'a device issuer is for all') FROM pappus.issuers
+WHERE issuer_id = :first;
+SELECT pappus.setup_issuer_register('device', :root, 'own',
+	convert_to(repeat('y', 99), 'UTF8'), '\x98', 0, 100, 'u', 'u', NULL,
+	t.d('profile'), false) \g /dev/null
+SELECT is(shared, false, '... or for those who name it') FROM pappus.issuers
+WHERE ski = '\x98';
+DELETE FROM pappus.issuers WHERE ski = '\x98';
+SELECT throws_ok(format($$SELECT pappus.setup_issuer_register('server', %s,
+	'own', convert_to(repeat('y', 99), 'UTF8'), '\x98', 0, 100, 'u', 'u', NULL,
+	NULL, false)$$, :root), '23514', NULL, '... unlike those of other purposes');
 SELECT throws_ok(format(
 	$$EXECUTE register('device', %s, convert_to(repeat('x', 99), 'UTF8'),
 		'\x99', 100)$$, :first),

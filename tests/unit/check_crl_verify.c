@@ -32,6 +32,7 @@ START_TEST(knows_its_issuer)
 	struct pki p = pki_new(PROFILE_DEVICE_CA), q = p;
 	struct buf der = small_list(&p);
 	struct crl_read crl = crl_opened(&der);
+	struct cert_spec spec;
 	X509 *other;
 
 	ck_assert(crl_read_verify(&crl, p.cert, NULL));
@@ -42,6 +43,12 @@ START_TEST(knows_its_issuer)
 	mismatches(&crl, other, "another key");
 	X509_free(other);
 	EVP_PKEY_free(q.key);
+	/* The same key with another name of the same length. */
+	spec = pki_spec(PROFILE_DEVICE_CA, p.key, p.root, 4);
+	spec.organization = "Pappus tesTs";
+	other = pki_signed(&spec, p.root_key);
+	mismatches(&crl, other, "another issuer");
+	X509_free(other);
 	buf_free(&der);
 	pki_free(&p);
 }

@@ -218,13 +218,14 @@ START_TEST(refuses_depth_without_end)
 END_TEST
 
 /* An object of every kind of member. */
-enum { COUNTER, LIMIT, RANGES, NOTE, KINDS };
+enum { COUNTER, LIMIT, RANGES, NOTE, OPEN, KINDS };
 
 static const struct json_field kinds[KINDS] = {
     [COUNTER] = {.key = "n", .kind = JSON_NUMBER, .min = -2, .max = 99},
     [LIMIT] = {.key = "limit", .kind = JSON_NUMBER, .max = 9, .nullable = true},
     [RANGES] = {.key = "in", .kind = JSON_STRINGS, .min = 1, .max = 4},
     [NOTE] = {.key = "note", .max = 4},
+    [OPEN] = {.key = "open", .kind = JSON_BOOL},
 };
 
 START_TEST(test_reads_and_writes_every_kind)
@@ -239,6 +240,8 @@ START_TEST(test_reads_and_writes_every_kind)
 	    {"{\"in\":[\"a\",\"bcde\"],\"note\":\"x\"}", NULL},
 	    {" { \"note\" : \"\\u00fc\" , \"n\" : 1 } ",
 		"{\"n\":1,\"note\":\"ü\"}"},
+	    {"{\"open\":true}", NULL},
+	    {"{\"note\":\"x\",\"open\":false}", NULL},
 	    {"{}", NULL},
 	};
 	struct json_field fields[KINDS];
@@ -288,6 +291,10 @@ START_TEST(test_refuses_what_is_of_another_kind)
 	    {"{\"in\":[\"abcde\"]}", ERR_TOO_LONG, "in"},
 	    {"{\"in\":[\"a\"],\"in\":[\"a\"]}", ERR_DUPLICATE, "twice"},
 	    {"{\"note\":{}}", ERR_MALFORMED, "note must be a string"},
+	    {"{\"open\":1}", ERR_MALFORMED, "open must be true or false"},
+	    {"{\"open\":\"true\"}", ERR_MALFORMED, "true or false"},
+	    {"{\"open\":null}", ERR_MALFORMED, "true or false"},
+	    {"{\"open\":TRUE}", ERR_MALFORMED, "not a JSON object"},
 	};
 	struct json_field fields[KINDS];
 	struct err err;

@@ -12,8 +12,8 @@ check_PROGRAMS += \
 	tests/unit/check_buf \
 	tests/unit/check_clock \
 	tests/unit/check_conf \
-	tests/unit/check_denylist \
 	tests/unit/check_der \
+	tests/unit/check_denylist \
 	tests/unit/check_err \
 	tests/unit/check_feed \
 	tests/unit/check_form \
@@ -30,8 +30,8 @@ tests_unit_check_base32_LDADD = $(UNIT_LIBS)
 tests_unit_check_buf_LDADD = $(UNIT_LIBS)
 tests_unit_check_clock_LDADD = $(UNIT_LIBS)
 tests_unit_check_conf_LDADD = $(UNIT_LIBS)
-tests_unit_check_denylist_LDADD = $(UNIT_LIBS)
 tests_unit_check_der_LDADD = $(UNIT_LIBS)
+tests_unit_check_denylist_LDADD = $(UNIT_LIBS)
 tests_unit_check_err_LDADD = $(UNIT_LIBS)
 tests_unit_check_feed_LDADD = $(UNIT_LIBS)
 tests_unit_check_form_LDADD = $(UNIT_LIBS)

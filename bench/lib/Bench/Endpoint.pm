@@ -28,6 +28,7 @@ sub usage ($path, $name) {
 	  --concurrency LIST  clients at a time (1,8,32)
 	  --seconds S         of each measurement (4)
 	  --rounds N          the table shows medians of these (3)
+	  --workers N         processes a program (2, as shipped)
 	  --no-limits         without the machine's limits
 	  --profile FILE      perf of the workers at the highest concurrency
 	  --patience MINUTES  wait for calm and repeat what other processes disturbed
@@ -39,7 +40,7 @@ sub options ($path, $name) {
 	my %o = (builddir => 'build', concurrency => '1,8,32', seconds => 4,
 	    rounds => 3, limits => 1);
 	GetOptions(\%o, 'builddir=s', 'concurrency=s', 'seconds=i', 'rounds=i',
-	    'limits!', 'profile=s', 'patience=i', 'quick', 'help') && !@ARGV
+	    'limits!', 'profile=s', 'patience=i', 'workers=i', 'quick', 'help') && !@ARGV
 	    or print(STDERR usage($path, $name)), exit 2;
 	print(usage($path, $name)), exit 0 if $o{help};
 	@o{qw(seconds rounds concurrency)} = (1, 1, '8') if $o{quick};
@@ -55,7 +56,8 @@ sub run (%what) {
 	be_patient($o->{patience} // 0);
 	machine();
 	my $self = bless { %what, o => $o, name => $name,
-		bench => Bench::Stack->new($o->{builddir}), cells => {} };
+		bench => Bench::Stack->new($o->{builddir},
+		    workers => $o->{workers}), cells => {} };
 	$self->prepare;
 	for my $round (1 .. $o->{rounds}) {
 		print STDERR "round $round of $o->{rounds}\n";
@@ -284,7 +286,7 @@ sub report_details ($self) {
 	my $stack = $self->{bench}{stack};
 	printf "%s: at most %.1f MB RSS a worker (%d workers, %d threads each)\n",
 	    $self->{name}, rss($stack->pid($self->{name}), $self->{name}),
-	    Bench::Stack::WORKERS, Bench::Stack::THREADS;
+	    Bench::Stack::workers, Bench::Stack::THREADS;
 	my %failed;
 	for my $cell (map { map { map { @$_ } values %$_ } values %$_ }
 	    values $self->{cells}->%*) {

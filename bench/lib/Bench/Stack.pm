@@ -6,17 +6,25 @@ package Bench::Stack;
 use v5.36;
 
 use Bench::Measure qw(launch finish run_or_die load_own);
+use JSON::PP qw(decode_json);
 use Pappus::Test qw(slurp spew free_port wait_until);
 
-# Threads of a worker, workers of a program: PAPPUS_THREADS and the stack's
-# --workers, as shipped; nginx's worker_processes in stack/nginx.sh.
-use constant { THREADS => 32, WORKERS => 2, NGINX_WORKERS => 2 };
+# Threads of a worker: PAPPUS_THREADS, as shipped; nginx's worker_processes in
+# stack/nginx.sh.
+use constant { THREADS => 32, NGINX_WORKERS => 2 };
 
-# new BUILDDIR, env => {…}: builds the bench programs, then starts a stack.
+# Workers of a program, multiwatch's -f: as shipped, unless --workers says.
+my $workers = 2;
+
+sub workers () { return $workers }
+
+# new BUILDDIR, workers => N, env => {…}: builds the bench programs, then
+# starts a stack.
 sub new ($class, $build, %option) {
 	$ENV{PAPPUS_BUILDDIR} = $build;
+	$workers = $option{workers} // $workers;
 	run_or_die('make', '-s', '-C', $build, 'all', 'bench-programs');
-	my $stack = Pappus::Test->start(workers => WORKERS,
+	my $stack = Pappus::Test->start(workers => $workers,
 	    rate => '1000000r/s', env => $option{env} // {});
 	my $self = bless { build => $build, stack => $stack,
 		tmp => $stack->tmp, skip => {} }, $class;
@@ -74,7 +82,7 @@ sub nginx ($self, $name, %option) {
 	return { port => $port, pid => $pid, keep => $option{keep} };
 }
 
-sub keepalive () { return THREADS * WORKERS / NGINX_WORKERS }
+sub keepalive () { return THREADS * $workers / NGINX_WORKERS }
 
 sub edit ($file, $change) {
 	local $_ = slurp($file);
@@ -87,7 +95,7 @@ sub edit ($file, $change) {
 sub responder ($self, $name, @command) {
 	my $socket = $self->{stack}->run . "/$name.sock";
 	my $pid = launch("$self->{tmp}/$name.log", 'spawn-fcgi', '-n', '-s',
-	    $socket, '-M', '0666', '--', '/usr/bin/multiwatch', '-f', WORKERS, '-r', '1000000',
+	    $socket, '-M', '0666', '--', '/usr/bin/multiwatch', '-f', $workers, '-r', '1000000',
 	    '-t', '1', '--', @command);
 	wait_until(10, sub { -S $socket }) or die "$name did not start\n";
 	return { socket => $socket, pid => $pid };
@@ -122,6 +130,29 @@ sub enroll_devices ($self, $count) {
 	$self->{lines} = $out;
 	$self->{tokens} = $result->{done};
 	return $result;
+}
+
+# At least so many devices that have come the whole way: a file of their
+# certificates and keys in turn, as bench-fleet takes it.  The keys are
+# nowhere else; it is for the caller to remove.
+sub identities ($self, $count) {
+	my ($answers, $out) = map { "$self->{tmp}/identities.$_" } qw(json pem);
+	my $result = load_own(program => $self->program('bench-load'),
+	    plan => 'onboard', port => $self->{port}, ca => $self->{ca},
+	    connections => 32, seconds => 3600, count => $count,
+	    token => $self->{token_file}, answers_out => $answers);
+	die "getting identities failed\n" if $result->{errors};
+	my @ids;
+	my $pem = '';
+	for my $line (split /\n/, slurp($answers)) {
+		my $answer = decode_json($line);
+		push @ids, $answer->{device_id};
+		$pem .= $answer->{device_certificate_pem}
+		    . $answer->{device_private_key_pem};
+	}
+	unlink $answers;
+	spew($out, $pem);
+	return ($out, @ids);
 }
 
 # ---------------------------------------------------------------- PostgreSQL

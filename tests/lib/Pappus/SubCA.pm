@@ -61,14 +61,15 @@ sub chain
 	return join '', map { slurp("$self->{dir}/$_.crt") } qw(ca root);
 }
 
+# Options: what else pappus issuer register is told.
 sub register
 {
-	my ($self) = @_;
+	my ($self, @option) = @_;
 	my $stack = $self->{stack};
 	local $ENV{PAPPUS_DATABASE} = 'host=' . $stack->run . '/pg dbname=pappus'
 	    . ' user=pappus_setup passfile=' . $stack->run . '/pgpass';
 	run("$ENV{PAPPUS_BUILDDIR}/pappus", 'issuer', 'register', '--dir',
-	    $self->{dir});
+	    $self->{dir}, @option);
 	$self->{id} = $stack->psql('postgres',
 	    "SELECT issuer_id FROM pappus.issuers WHERE name = '$self->{name}'");
 	return $self->id;

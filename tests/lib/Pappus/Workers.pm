@@ -6,10 +6,11 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
+use Time::HiRes qw(sleep);
 use Pappus::Test qw(slurp spew wait_until);
 
 our @EXPORT_OK = qw(children alive multiwatch workers wait_workers status_of
-	change_nginx);
+	change_nginx restart_postgres);
 
 # The children of a process that have not ended, by number.
 sub children
@@ -80,6 +81,19 @@ sub change_nginx
 	kill 'HUP', $nginx;
 	wait_until(15, sub { !grep { alive($_) } @old })
 	    or die "nginx doesn't take its new configuration\n";
+	return;
+}
+
+# What pg_ctl stop -m immediate does: no checkpoint, no goodbye; and up again
+# after so many seconds.
+sub restart_postgres
+{
+	my ($stack, $seconds) = @_;
+	my $pid = $stack->pid('postgres');
+	kill 'QUIT', $pid;
+	wait_until(20, sub { !alive($pid) }) or die "PostgreSQL doesn't end\n";
+	sleep $seconds;
+	$stack->stack('start', 'postgres');
 	return;
 }
 
