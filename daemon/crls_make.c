@@ -33,17 +33,24 @@ log_crl(const struct ca *ca, const char *event, int64_t us)
 	    });
 }
 
+/* The PEM of all is to follow. */
+static void
+worked(struct crls *s, struct ca *ca)
+{
+	if (ca->failing)
+		log_msg(LOG_LEVEL_INFO, "crl-mended", "issuer %d", ca->id);
+	ca->failing = false;
+	ca->delay_us = 0;
+	s->combine = true;
+}
+
 static void
 done(struct crls *s, struct ca *ca, int64_t started, const char *event)
 {
 	int64_t now = clock_mono_us();
 
-	ca->delay_us = 0;
 	ca->next_us = now + BUSY * (now - started);
-	if (ca->failing)
-		log_msg(LOG_LEVEL_INFO, "crl-mended", "issuer %d", ca->id);
-	ca->failing = false;
-	s->combine = true;
+	worked(s, ca);
 	log_crl(ca, event, now - started);
 }
 
@@ -137,7 +144,7 @@ crls_publish(struct crls *s, struct ca *ca)
 		return;
 	if (!ca->finished && ca->published.name[0] != '\0') {
 		if (crl_file_finish(s->d->store, s->d->front, ca, &err))
-			s->combine = true;
+			worked(s, ca);
 		else
 			failed(ca, &err);
 		return;
