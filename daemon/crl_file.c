@@ -2,6 +2,7 @@
 /* A CA's CRL as a file: see crl_file.h.  Making and checking it. */
 #include "daemon/crl_file.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,27 +79,33 @@ out:
 	return ok;
 }
 
+/* Looking at the list that is published, in a thread of its own. */
+struct kept {
+	struct store *store;
+	struct lists_gone gone;
+	struct err err; /* ERR_NONE: nothing is lost */
+};
+
 /* Nothing that is published may be missing before its time. */
-static bool
-check_kept(
-    struct store *store, struct lists *lists, struct ca *ca, struct err *err)
+static void *
+kept_main(void *job)
 {
-	struct lists_gone gone = {.lists = lists, .ca = ca};
-	struct err lost = {.code = ERR_NONE};
+	struct kept *k = job;
+	struct ca *ca = k->gone.ca;
 	struct crl_read old;
 	struct store_map map;
-	bool ok;
 
 	if (ca->published.name[0] == '\0' ||
-	    !store_map_content(store, ca->published.name, &map, NULL))
-		return true;
+	    !store_map_content(k->store, ca->published.name, &map, NULL))
+		return NULL;
 	/* One that was damaged since has nothing to say. */
-	ok = crl_check_published(map.data, map.len, true, ca->list,
-		 lists_is_gone, &gone, &old, &lost) ||
-	     lost.code != ERR_MISMATCH ||
-	     !crl_read_verify(&old, ca->cert, NULL);
+	if (!crl_check_published(map.data, map.len, true, ca->list,
+		lists_is_gone, &k->gone, &old, &k->err) &&
+	    (k->err.code != ERR_MISMATCH ||
+		!crl_read_verify(&old, ca->cert, NULL)))
+		err_clear(&k->err);
 	store_unmap(&map);
-	return ok || err_set(err, lost.code, "%s", lost.detail);
+	return NULL;
 }
 
 static bool
@@ -117,10 +124,10 @@ check_frame(const struct crl_read *read, const struct ca *ca,
 	       crl_read_verify(read, ca->cert, err);
 }
 
-bool
-crl_file_check(struct store *store, struct lists *lists, struct ca *ca,
-    const struct publication_crl *crl, const struct store_file *file,
-    struct err *err)
+/* What was written, as a reader would look at it. */
+static bool
+check_written(const struct ca *ca, const struct publication_crl *crl,
+    const struct store_file *file, struct err *err)
 {
 	struct store_map map;
 	struct crl_read read;
@@ -129,9 +136,27 @@ crl_file_check(struct store *store, struct lists *lists, struct ca *ca,
 	if (!store_map_file(file, &map, err))
 		return false;
 	ok = crl_check_written(map.data, map.len, true, ca->list, &read, err) &&
-	     check_frame(&read, ca, crl, err) &&
-	     check_kept(store, lists, ca, err);
+	     check_frame(&read, ca, crl, err);
 	store_unmap(&map);
+	return ok;
+}
+
+bool
+crl_file_check(struct store *store, struct lists *lists, struct ca *ca,
+    const struct publication_crl *crl, const struct store_file *file,
+    struct err *err)
+{
+	struct kept kept = {.store = store, .gone = {.lists = lists, .ca = ca}};
+	pthread_t thread;
+	bool ok;
+
+	/* Both only read the list, and each takes long when it is long. */
+	if (pthread_create(&thread, NULL, kept_main, &kept) != 0)
+		abort();
+	ok = check_written(ca, crl, file, err);
+	pthread_join(thread, NULL);
+	if (ok && kept.err.code != ERR_NONE)
+		ok = err_set(err, kept.err.code, "%s", kept.err.detail);
 	return ok;
 }
 
