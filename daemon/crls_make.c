@@ -15,7 +15,7 @@ enum {
 	BUSY = 9 /* times as long idle: never busy more than a tenth */
 };
 
-#define DELAY_MAX_US (60 * SECOND_US)
+#define DELAY_MAX_US (15 * SECOND_US)
 
 /* ---------------------------------------------------------- how it went */
 

@@ -156,7 +156,7 @@ subtest 'keys' => sub {
 	rename $file, "$file.away" or die $!;
 	ok(wait_until(20, sub { ($crld->alarm('keys') // 0) == 1 }),
 	    'one that is missing raises the alarm') or diag($crld->tail);
-	like($crld->log, qr/ event=key-missing msg="issuer 4/, 'and is named');
+	like($crld->log, qr/ event=key-missing msg="issuer @{[$crld->issuer('server')]}:/, 'and is named');
 	my $number = $crld->crl('server')->{number};
 	my $serial = revoke();
 	ok(wait_until(15, sub { $crld->crl('device')->{revoked}{$serial} }),
