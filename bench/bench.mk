@@ -35,7 +35,7 @@ bench-programs: $(bench_tools)
 .PHONY: bench-programs
 
 EXTRA_DIST += bench/crl bench/enroll bench/identity bench/onboard \
-	bench/peers bench/revoke bench/lib/Bench/Chain.pm \
+	bench/peers bench/revoke bench/lib/Bench/Chain.pm bench/lib/Bench/Crld.pm \
 	bench/wrk.lua bench/step-ca/main.go \
 	bench/lib/Bench/Endpoint.pm bench/lib/Bench/Measure.pm \
 	bench/lib/Bench/Peers.pm bench/lib/Bench/Stack.pm

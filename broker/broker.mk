@@ -14,6 +14,7 @@ pappus_mosquitto_so_SOURCES = \
 	broker/plugin_identity.c broker/plugin_identity.h \
 	broker/plugin_issuers.c broker/plugin_issuers.h \
 	broker/plugin_list.c broker/plugin_list.h \
+	broker/plugin_log.c broker/plugin_log.h \
 	broker/plugin_options.c broker/plugin_options.h \
 	broker/plugin_sessions.c broker/plugin_sessions.h \
 	lib/base/buf.c lib/base/clock.c lib/base/err.c lib/base/rand.c \

@@ -10,10 +10,8 @@
  * takes longer than a moment stands still for every client.
  */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <mosquitto.h>
@@ -26,6 +24,7 @@
 #include "base/clock.h"
 #include "broker/plugin_follower.h"
 #include "broker/plugin_gate.h"
+#include "broker/plugin_log.h"
 #include "broker/plugin_options.h"
 
 #define API __attribute__((visibility("default")))
@@ -51,60 +50,6 @@ struct plugin {
 	bool reloading;	   /* from SIGHUP to the next tick */
 };
 
-/* ----------------------------------------------------------------- the log */
-
-__attribute__((format(printf, 2, 3))) static void
-say(int level, const char *fmt, ...)
-{
-	char text[640];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	mosquitto_log_printf(level, "pappus: %s", text);
-}
-
-/* What a client says of itself, fit for a line of the log. */
-struct shown {
-	char text[64];
-};
-
-static struct shown
-show(const char *said)
-{
-	struct shown out = {"?"};
-	size_t i;
-
-	if (said == NULL)
-		return out;
-	for (i = 0; said[i] != '\0' && i < sizeof(out.text) - 1; i++)
-		out.text[i] = said[i];
-	out.text[i] = '\0';
-	for (i = 0; out.text[i] != '\0'; i++)
-		if (out.text[i] <= ' ' || out.text[i] > '~')
-			out.text[i] = '?';
-	return out;
-}
-
-static void
-say_list(const struct plugin_list *list)
-{
-	const struct denylist *deny = &list->deny;
-	char time[CLOCK_RFC3339_LEN + 1];
-
-	clock_rfc3339(list->time_ms, time);
-	say(MOSQ_LOG_NOTICE,
-	    "deny-list %" PRIu64 " of %s: devices %zu+%zu-%zu, serials "
-	    "%zu+%zu-%zu, issuers %zu",
-	    list->sequence, time, deny->base.count[DENYLIST_DEVICES_ADDED],
-	    deny->delta.count[DENYLIST_DEVICES_ADDED],
-	    deny->delta.count[DENYLIST_DEVICES_REMOVED],
-	    deny->base.count[DENYLIST_SERIALS_ADDED],
-	    deny->delta.count[DENYLIST_SERIALS_ADDED],
-	    deny->delta.count[DENYLIST_SERIALS_REMOVED], list->issuers.count);
-}
-
 /* ------------------------------------------------------------- what happens */
 
 /* The newest list, if there is one that is newer. */
@@ -117,7 +62,7 @@ adopt(struct plugin *p)
 	if (list == NULL)
 		return;
 	if (gate_set_list(&p->gate, list))
-		say_list(list);
+		plugin_say_list(list);
 	follower_retire(p->follower, last);
 }
 
@@ -172,8 +117,9 @@ on_connect(int event, void *data, void *userdata)
 		ok = let_in(p, client, id, &err);
 	if (ok)
 		return MOSQ_ERR_SUCCESS;
-	say(MOSQ_LOG_NOTICE, "refused %s from %s: %s", show(id).text,
-	    show(mosquitto_client_address(client)).text, err.detail);
+	plugin_say(MOSQ_LOG_NOTICE, "refused %s from %s: %s",
+	    plugin_show(id).text,
+	    plugin_show(mosquitto_client_address(client)).text, err.detail);
 	return MOSQ_ERR_AUTH;
 }
 
@@ -225,11 +171,11 @@ follow(struct plugin *p)
 	if (!follower_trouble(p->follower, &trouble))
 		return;
 	if (trouble.code != ERR_NONE)
-		say(MOSQ_LOG_WARNING, "%s; %s", trouble.detail,
+		plugin_say(MOSQ_LOG_WARNING, "%s; %s", trouble.detail,
 		    p->gate.list == NULL ? "nobody comes in"
 					 : "the last good list stays in use");
 	else if (p->gate.list != NULL)
-		say(MOSQ_LOG_NOTICE,
+		plugin_say(MOSQ_LOG_NOTICE,
 		    "the feed is fine again, at deny-list "
 		    "%" PRIu64,
 		    p->gate.list->sequence);
@@ -243,7 +189,7 @@ start_following(struct plugin *p)
 
 	p->following = follower_start(p->follower, &err);
 	if (!p->following && p->ticked_us == 0)
-		say(MOSQ_LOG_ERR, "%s", err.detail);
+		plugin_say(MOSQ_LOG_ERR, "%s", err.detail);
 }
 
 /*
@@ -254,8 +200,8 @@ start_following(struct plugin *p)
 static void
 put_out(const struct session *session, const char *why)
 {
-	say(MOSQ_LOG_NOTICE, "put out %s: %s", show(session->client_id).text,
-	    why);
+	plugin_say(MOSQ_LOG_NOTICE, "put out %s: %s",
+	    plugin_show(session->client_id).text, why);
 	mosquitto_kick_client_by_clientid(session->client_id, false);
 }
 
@@ -303,22 +249,25 @@ read_options(const struct mosquitto_opt *options, int count,
 	return plugin_options_check(out, err);
 }
 
+static const struct {
+	int event;
+	MOSQ_FUNC_generic_callback function;
+} events[] = {
+    {MOSQ_EVT_BASIC_AUTH, on_connect},
+    {MOSQ_EVT_ACL_CHECK, on_acl_check},
+    {MOSQ_EVT_DISCONNECT, on_disconnect},
+    {MOSQ_EVT_RELOAD, on_reload},
+    {MOSQ_EVT_TICK, on_tick},
+};
+
+enum { EVENTS = sizeof(events) / sizeof(events[0]) };
+
 static bool
 listen_to_broker(struct plugin *p, struct err *err)
 {
-	static const struct {
-		int event;
-		MOSQ_FUNC_generic_callback function;
-	} events[] = {
-	    {MOSQ_EVT_BASIC_AUTH, on_connect},
-	    {MOSQ_EVT_ACL_CHECK, on_acl_check},
-	    {MOSQ_EVT_DISCONNECT, on_disconnect},
-	    {MOSQ_EVT_RELOAD, on_reload},
-	    {MOSQ_EVT_TICK, on_tick},
-	};
 	size_t i;
 
-	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+	for (i = 0; i < EVENTS; i++)
 		if (mosquitto_callback_register(p->id, events[i].event,
 			events[i].function, NULL, p) != MOSQ_ERR_SUCCESS)
 			return err_set(err, ERR_SYSTEM,
@@ -326,11 +275,24 @@ listen_to_broker(struct plugin *p, struct err *err)
 	return true;
 }
 
+/* What it would else keep, and call when the plugin has gone. */
+static void
+leave_broker(struct plugin *p)
+{
+	size_t i;
+
+	for (i = 0; i < EVENTS; i++)
+		mosquitto_callback_unregister(
+		    p->id, events[i].event, events[i].function, NULL);
+}
+
 static void
 plugin_free(struct plugin *p)
 {
 	if (p == NULL)
 		return;
+	if (p->id != NULL)
+		leave_broker(p);
 	follower_free(p->follower);
 	plugin_list_free(p->gate.list);
 	gate_free(&p->gate);
@@ -367,7 +329,7 @@ mosquitto_plugin_init(mosquitto_plugin_id_t *id, void **userdata,
 		ok = listen_to_broker(p, &err);
 	}
 	if (!ok) {
-		say(MOSQ_LOG_ERR, "%s", err.detail);
+		plugin_say(MOSQ_LOG_ERR, "%s", err.detail);
 		plugin_free(p);
 		return MOSQ_ERR_INVAL;
 	}

@@ -2,7 +2,6 @@
 /* Following the feed's folder: see plugin_follower.h. */
 #include "broker/plugin_follower.h"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -21,9 +20,8 @@
 #include "base/clock.h"
 
 enum {
-	LOOK_MS = 50,	    /* how often it looks */
-	AGAIN_US = 1000000, /* after a failure it reads the same state again */
-	NICENESS = 10	    /* the broker goes first, even on one core */
+	LOOK_MS = 50,	   /* how often it looks */
+	AGAIN_US = 1000000 /* after a failure it reads the same state again */
 };
 
 /* What tells one state from the next without reading it. */
@@ -166,8 +164,10 @@ run(void *ctx)
 {
 	struct follower *f = ctx;
 
-	/* On Linux 0 is the calling thread; without effect is fine. */
-	(void)setpriority(PRIO_PROCESS, 0, NICENESS);
+	/*
+	 * No less important than the broker, though it takes its time: what it
+	 * reads is who is to be shut out.
+	 */
 	while (wait_a_little(f)) {
 		free_retired(f);
 		follow(f);

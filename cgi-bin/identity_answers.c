@@ -138,10 +138,6 @@ respond_outcome(
 	case ISSUANCE_LATE:
 		problem_respond_batch(call->rs, call->rq, BATCH_EXPIRED);
 		return;
-	case ISSUANCE_BUSY:
-		problem_respond(call->rs, call->rq, PROBLEM_UNAVAILABLE,
-		    "The device is being changed; ask again.");
-		return;
 	case ISSUANCE_OUTCOMES:
 		break;
 	}

@@ -59,7 +59,7 @@ crl_file_write(struct store *store, struct ca *ca, const struct keys *keys,
 	if (!get_signature(ca, keys, crl, draft, &signature, err) ||
 	    !store_begin(store, NULL, file, err) ||
 	    !crl_draft_write(
-		draft, &signature, store_write, file, &written, err))
+		draft, &signature, store_write_known, file, &written, err))
 		goto out;
 	if (keys != NULL) {
 		memcpy(crl->sha256, written.sha256, sizeof(crl->sha256));
@@ -84,6 +84,7 @@ check_kept(
     struct store *store, struct lists *lists, struct ca *ca, struct err *err)
 {
 	struct lists_gone gone = {.lists = lists, .ca = ca};
+	struct err lost = {.code = ERR_NONE};
 	struct crl_read old;
 	struct store_map map;
 	bool ok;
@@ -92,11 +93,12 @@ check_kept(
 	    !store_map_content(store, ca->published.name, &map, NULL))
 		return true;
 	/* One that was damaged since has nothing to say. */
-	ok =
-	    !crl_read_open(map.data, map.len, true, &old, NULL) ||
-	    crl_check_published_kept(&old, ca->list, lists_is_gone, &gone, err);
+	ok = crl_check_published(map.data, map.len, true, ca->list,
+		 lists_is_gone, &gone, &old, &lost) ||
+	     lost.code != ERR_MISMATCH ||
+	     !crl_read_verify(&old, ca->cert, NULL);
 	store_unmap(&map);
-	return ok;
+	return ok || err_set(err, lost.code, "%s", lost.detail);
 }
 
 static bool
@@ -126,9 +128,8 @@ crl_file_check(struct store *store, struct lists *lists, struct ca *ca,
 
 	if (!store_map_file(file, &map, err))
 		return false;
-	ok = crl_read_open(map.data, map.len, true, &read, err) &&
+	ok = crl_check_written(map.data, map.len, true, ca->list, &read, err) &&
 	     check_frame(&read, ca, crl, err) &&
-	     crl_check_same(&read, ca->list, err) &&
 	     check_kept(store, lists, ca, err);
 	store_unmap(&map);
 	return ok;

@@ -85,7 +85,7 @@ crl_file_publish(struct store *store, struct front *front, struct ca *ca,
 	    .entries = (size_t)crl->entries,
 	};
 
-	return store_commit_content(file, p.name, err) &&
+	return store_commit_known(file, crl->sha256, p.name, err) &&
 	       show(store, front, ca, &p, err);
 }
 

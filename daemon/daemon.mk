@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 # pappus-crld: publishes what is revoked.  All but its main is an archive, so
 # that unit tests reach it.
-pkglibexec_PROGRAMS += pappus-crld
+sbin_PROGRAMS += pappus-crld
 noinst_LIBRARIES += libpappus-crld.a
 
 libpappus_crld_a_SOURCES = \

@@ -149,7 +149,12 @@ feed_look(struct feed *f, int64_t now)
 	if (f->epoch > 0 && (f->woken || now >= f->look_us)) {
 		f->look_us = now + LOOK_US;
 		f->woken = false;
-		claim(f);
+		/*
+		 * First whether it is the database that it was: one that was
+		 * restored meanwhile may have this very lease in it.
+		 */
+		if (look_at_status(f, now))
+			claim(f);
 	} else if (f->epoch == 0 && now >= f->look_us) {
 		f->look_us = now + (now < f->eager_us ? EAGER_US : FOLLOW_US);
 		look_at_status(f, now);

@@ -205,7 +205,8 @@ replace(struct loading *l, bool compare, struct lists_found *found)
 		gone = ca->gone;
 		ca->gone = l->gone[i];
 		l->gone[i] = gone;
-		ca->rebuilt = true;
+		/* A root's is not made here, only published. */
+		ca->rebuilt = ca->list != NULL;
 	}
 	crl_list_free(lists->stray);
 	lists->stray = l->stray;
@@ -269,20 +270,20 @@ lists_take_cas(struct lists *lists)
 
 /* --------------------------------------------------------------- ending */
 
+static void
+note_gone(void *ctx, const uint8_t serial[CRL_SERIAL_MAX])
+{
+	struct ca *ca = ctx;
+
+	serials_add(&ca->gone, serial);
+}
+
 void
 lists_expire(struct ca *ca, int64_t before)
 {
-	size_t n = crl_list_count(ca->list), i;
-	struct crl_item item;
-
 	if (before <= ca->expired_before)
 		return;
-	for (i = 0; i < n; i++) {
-		crl_list_get(ca->list, i, &item);
-		if (item.not_after < before)
-			serials_add(&ca->gone, item.serial);
-	}
-	crl_list_expire(ca->list, before);
+	crl_list_expire(ca->list, before, note_gone, ca);
 	ca->expired_before = before;
 }
 

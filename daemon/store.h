@@ -51,16 +51,22 @@ struct store_file {
 	int fd;		     /* of the file, open for reading too */
 	int folder;	     /* fd of its folder */
 	char temporary[STORE_NAME_LEN];
-	struct evp_md_ctx_st *digest; /* SHA-256 of what was written */
+	struct evp_md_ctx_st *digest; /* SHA-256; NULL: it is named by a path */
 	uint64_t len;
+	uint64_t started; /* so much is on its way to the disk */
 };
 
 /* Begin a file that will lie at path, or in feed/ when path is NULL. */
 bool store_begin(struct store *store, const char *path, struct store_file *file,
     struct err *err);
 
-/* Write; a sink_fn with the file as its ctx. */
+/*
+ * Write; a sink_fn with the file as its ctx.  The second one for a file of
+ * feed/ whose SHA-256 its maker knows anyway.
+ */
 bool store_write(void *file, const void *data, size_t len, struct err *err);
+bool store_write_known(
+    void *file, const void *data, size_t len, struct err *err);
 
 /*
  * Sync it and put it in place, over what was there; the second one in feed/,
@@ -69,6 +75,10 @@ bool store_write(void *file, const void *data, size_t len, struct err *err);
 bool store_commit(struct store_file *file, const char *path, struct err *err);
 bool store_commit_content(
     struct store_file *file, char name[FEED_NAME_LEN + 1], struct err *err);
+
+/* The same for what store_write_known wrote. */
+bool store_commit_known(struct store_file *file, const uint8_t sha256[32],
+    char name[FEED_NAME_LEN + 1], struct err *err);
 
 /* Close and remove a file that isn't committed.  A zeroed one is fine. */
 void store_abort(struct store_file *file);

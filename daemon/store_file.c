@@ -16,7 +16,13 @@
 #include "daemon/store_internal.h"
 #include "encoding/hex.h"
 
-enum { FILE_MODE = 0644, RANDOM_LEN = 8, SHA256_LEN = 32, PIECE_LEN = 65536 };
+enum {
+	FILE_MODE = 0644,
+	RANDOM_LEN = 8,
+	SHA256_LEN = 32,
+	PIECE_LEN = 65536,
+	START_LEN = 4 << 20
+};
 
 /* The last part of a path. */
 static const char *
@@ -85,6 +91,8 @@ store_begin(struct store *store, const char *path, struct store_file *file,
 		err_set_errno(err, "%s", path == NULL ? "feed/" : path);
 		goto fail;
 	}
+	if (path != NULL)
+		return true;
 	file->digest = EVP_MD_CTX_new();
 	if (file->digest != NULL &&
 	    EVP_DigestInit_ex(file->digest, EVP_sha256(), NULL) == 1)
@@ -95,8 +103,23 @@ fail:
 	return false;
 }
 
+/*
+ * Have the system begin to write what has been gathered, so that little is left
+ * to wait for in the end, also for those who sync smaller files meanwhile.
+ */
+static void
+start_writing(struct store_file *file)
+{
+	if (file->len - file->started < START_LEN)
+		return;
+	/* Only advice: fsync is what counts. */
+	sync_file_range(file->fd, (off_t)file->started,
+	    (off_t)(file->len - file->started), SYNC_FILE_RANGE_WRITE);
+	file->started = file->len;
+}
+
 bool
-store_write(void *ctx, const void *data, size_t len, struct err *err)
+store_write_known(void *ctx, const void *data, size_t len, struct err *err)
 {
 	struct store_file *file = ctx;
 	const uint8_t *at = data;
@@ -113,8 +136,19 @@ store_write(void *ctx, const void *data, size_t len, struct err *err)
 		left -= (size_t)n;
 	}
 	file->len += len;
-	return EVP_DigestUpdate(file->digest, data, len) == 1 ||
-	       err_set(err, ERR_CRYPTO, "SHA-256");
+	start_writing(file);
+	return true;
+}
+
+bool
+store_write(void *ctx, const void *data, size_t len, struct err *err)
+{
+	struct store_file *file = ctx;
+
+	return store_write_known(ctx, data, len, err) &&
+	       (file->digest == NULL ||
+		   EVP_DigestUpdate(file->digest, data, len) == 1 ||
+		   err_set(err, ERR_CRYPTO, "SHA-256"));
 }
 
 static void
@@ -171,6 +205,14 @@ store_commit(struct store_file *file, const char *path, struct err *err)
 }
 
 bool
+store_commit_known(struct store_file *file, const uint8_t sha256[SHA256_LEN],
+    char name[FEED_NAME_LEN + 1], struct err *err)
+{
+	hex_encode(sha256, SHA256_LEN, name);
+	return store_commit(file, name, err);
+}
+
+bool
 store_commit_content(
     struct store_file *file, char name[FEED_NAME_LEN + 1], struct err *err)
 {
@@ -180,8 +222,7 @@ store_commit_content(
 		store_abort(file);
 		return err_set(err, ERR_CRYPTO, "SHA-256");
 	}
-	hex_encode(sha256, sizeof(sha256), name);
-	return store_commit(file, name, err);
+	return store_commit_known(file, sha256, name, err);
 }
 
 /* Whether a file holds these octets already. */

@@ -5,7 +5,8 @@ dist_man_MANS = \
 	docs/pappus-ca.1 \
 	docs/pappus-admin.8 \
 	docs/pappus-enroll.8 \
-	docs/pappus-identity.8
+	docs/pappus-identity.8 \
+	docs/pappus-mosquitto.7
 dist_doc_DATA = \
 	docs/api.md \
 	docs/architecture.md \

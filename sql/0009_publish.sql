@@ -252,12 +252,15 @@ CREATE TRIGGER operator_actions_notify
 -- The publication's row, locked, if this epoch is the current one; else null.
 CREATE FUNCTION pappus.crl_hold(wanted_epoch bigint)
 RETURNS pappus.publication
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pappus, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pappus, pg_temp
+SET enable_seqscan = off
+AS $$
 DECLARE
 	present pappus.publication;
 BEGIN
 	SELECT p.* INTO present
 	FROM pappus.publication p
+	WHERE p.single
 	FOR UPDATE;
 	IF present.epoch = wanted_epoch THEN
 		RETURN present;
@@ -272,6 +275,7 @@ CREATE FUNCTION pappus.crl_lease(new_holder text, seconds int)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pappus, pg_temp
+SET enable_seqscan = off
 AS $$
 DECLARE
 	present pappus.publication;
@@ -283,6 +287,7 @@ BEGIN
 	END IF;
 	SELECT p.* INTO present
 	FROM pappus.publication p
+	WHERE p.single
 	FOR UPDATE;
 	at := clock_timestamp();	-- it may have waited
 	IF present.expires_at <= at THEN
@@ -292,10 +297,12 @@ BEGIN
 		SET epoch = p.epoch + 1, holder = new_holder,
 			expires_at = at + seconds * interval '1 second',
 			seen_below = '0', under_way = '{}'
+		WHERE p.single
 		RETURNING p.* INTO present;
 	ELSIF present.holder = new_holder THEN
 		UPDATE pappus.publication p
-		SET expires_at = at + seconds * interval '1 second';
+		SET expires_at = at + seconds * interval '1 second'
+		WHERE p.single;
 	ELSE
 		RETURN NULL;
 	END IF;
@@ -307,10 +314,11 @@ $$;
 CREATE FUNCTION pappus.crl_release(epoch bigint) RETURNS boolean
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pappus, pg_temp
+SET enable_seqscan = off
 AS $$
 	UPDATE pappus.publication p
 	SET expires_at = '-infinity'
-	WHERE p.epoch = crl_release.epoch
+	WHERE p.single AND p.epoch = crl_release.epoch
 	RETURNING true
 $$;
 
@@ -341,7 +349,7 @@ AS $$
 DECLARE
 	present pappus.publication;
 BEGIN
-	SELECT p.* INTO present FROM pappus.publication p;
+	SELECT p.* INTO present FROM pappus.publication p WHERE p.single;
 	epoch := present.epoch;
 	holder := present.holder;
 	-- A year, where it never was one's.
@@ -349,8 +357,8 @@ BEGIN
 		clock_timestamp() - interval '1 year') - clock_timestamp()) * 1000;
 	sequence := present.sequence;
 	pruned := present.pruned;
-	SELECT count(*), coalesce(extract(epoch FROM
-		greatest(interval '0', clock_timestamp() - min(u.changed_at))), 0)
+	SELECT count(*), coalesce(floor(extract(epoch FROM
+		greatest(interval '0', clock_timestamp() - min(u.changed_at)))), 0)
 	INTO unclaimed, unclaimed_age
 	FROM
 		(SELECT c.changed_at
@@ -411,7 +419,8 @@ BEGIN
 	IF claimed > 0 OR present.sequence < published THEN
 		sequence := next;
 		UPDATE pappus.publication p
-		SET sequence = next, behind = present.behind OR claimed = at_most;
+		SET sequence = next, behind = present.behind OR claimed = at_most
+		WHERE p.single;
 	END IF;
 	IF claimed < at_most AND (claimed > 0 OR present.behind) THEN
 		-- This transaction's own changes can only be a test's.
@@ -419,7 +428,8 @@ BEGIN
 		SET seen_below = pg_snapshot_xmax(seen),
 			under_way = ARRAY(SELECT pg_snapshot_xip(seen))
 				|| pg_current_xact_id(),
-			behind = false;
+			behind = false
+		WHERE p.single;
 	END IF;
 END
 $$;
@@ -429,11 +439,13 @@ $$;
 -- out.
 CREATE FUNCTION pappus.crl_known(wanted_sequence bigint)
 RETURNS pappus.publication
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pappus, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pappus, pg_temp
+SET enable_seqscan = off
+AS $$
 DECLARE
 	present pappus.publication;
 BEGIN
-	SELECT p.* INTO present FROM pappus.publication p;
+	SELECT p.* INTO present FROM pappus.publication p WHERE p.single;
 	IF (wanted_sequence BETWEEN present.pruned AND present.sequence)
 		IS NOT TRUE THEN
 		RAISE 'sequence % is not from % to %', wanted_sequence,
@@ -625,7 +637,8 @@ BEGIN
 	SELECT count(*), max(g.sequence) INTO deleted, last FROM gone g;
 	IF deleted > 0 THEN
 		UPDATE pappus.publication p
-		SET pruned = greatest(p.pruned, last);
+		SET pruned = greatest(p.pruned, last)
+		WHERE p.single;
 	END IF;
 	RETURN deleted;
 END
@@ -893,10 +906,10 @@ BEGIN
 	END IF;
 	SELECT c.issuer_id INTO issuer_id
 	FROM pappus.open_certificates(device) c
-	JOIN pappus.issuers i ON i.issuer_id = c.issuer_id
-		AND i.revoked_at IS NULL
 	LEFT JOIN pappus.revocations r ON r.serial = c.serial
-	WHERE r.serial IS NULL
+	WHERE r.serial IS NULL AND
+		(SELECT i.revoked_at FROM pappus.issuers i
+		WHERE i.issuer_id = c.issuer_id) IS NULL
 	ORDER BY c.issued_at DESC, c.serial DESC
 	LIMIT 1;
 	IF issuer_id IS NULL THEN

@@ -58,8 +58,8 @@ merge_entry(void *ctx, const struct crl_item *item, struct err *err)
 {
 	struct merge *m = ctx;
 
-	return recover_serial(m->r, &m->serials, item->serial, item->reason,
-	    item->revoked_at, err);
+	return recover_serial(m->r, &m->serials, item->serial,
+	    (int)item->reason, item->revoked_at, err);
 }
 
 static bool

@@ -47,16 +47,15 @@ same_item(void *ctx, const struct crl_item *item, struct err *err)
 }
 
 bool
-crl_check_same(const struct crl_read *written, const struct crl_list *list,
-    struct err *err)
+crl_check_written(const uint8_t *data, size_t len, bool mapped,
+    const struct crl_list *list, struct crl_read *out, struct err *err)
 {
 	struct same s = {.list = list};
 
-	if (written->count != crl_list_count(list))
-		return err_set(err, ERR_MISMATCH,
-		    "the CRL has %zu entries instead of %zu", written->count,
-		    crl_list_count(list));
-	return crl_read_each(written, same_item, &s, err);
+	if (!crl_read_open_each(data, len, mapped, same_item, &s, out, err))
+		return false;
+	return s.at == list->count ||
+	       wrong(list->records[s.at].serial, "is not in the CRL", err);
 }
 
 /* ----------------------------------------------------------------- kept */
@@ -64,6 +63,7 @@ crl_check_same(const struct crl_read *written, const struct crl_list *list,
 struct kept {
 	const struct crl_list *new;
 	size_t at; /* where the last one was looked for */
+	uint8_t last[CRL_SERIAL_MAX];
 	int64_t old_this_update;
 	crl_gone_fn *gone;
 	void *ctx;
@@ -76,6 +76,10 @@ kept_item(void *ctx, const struct crl_item *item, struct err *err)
 	const struct crl_record *found = NULL;
 	bool there;
 
+	/* A list that others made may be in any order. */
+	if (memcmp(k->last, item->serial, CRL_SERIAL_MAX) > 0)
+		k->at = 0;
+	memcpy(k->last, item->serial, CRL_SERIAL_MAX);
 	k->at = crl_list_seek(k->new, k->at, item->serial);
 	if (k->at < k->new->count)
 		found = &k->new->records[k->at];
@@ -111,24 +115,14 @@ crl_check_kept(const struct crl_list *old, int64_t old_this_update,
 	return true;
 }
 
-/* A list that others made may be in any order. */
-static bool
-kept_anywhere(void *ctx, const struct crl_item *item, struct err *err)
-{
-	struct kept *k = ctx;
-
-	k->at = 0;
-	return kept_item(k, item, err);
-}
-
 bool
-crl_check_published_kept(const struct crl_read *old, const struct crl_list *new,
-    crl_gone_fn *gone, void *ctx, struct err *err)
+crl_check_published(const uint8_t *data, size_t len, bool mapped,
+    const struct crl_list *new, crl_gone_fn *gone, void *ctx,
+    struct crl_read *out, struct err *err)
 {
-	struct kept k = {.new = new, .gone = gone, .ctx = ctx};
-
 	/* None of its items has an end before that. */
-	k.old_this_update = 0;
-	return crl_read_each(
-	    old, old->sorted ? kept_item : kept_anywhere, &k, err);
+	struct kept k = {
+	    .new = new, .old_this_update = 0, .gone = gone, .ctx = ctx};
+
+	return crl_read_open_each(data, len, mapped, kept_item, &k, out, err);
 }

@@ -13,9 +13,13 @@
 #include "cert/crl_list.h"
 #include "cert/crl_read.h"
 
-/* Whether a written list holds these items, all and no other: ERR_MISMATCH. */
-bool crl_check_same(const struct crl_read *written, const struct crl_list *list,
-    struct err *err);
+/*
+ * Open a list that was written and see whether it holds these items, all and no
+ * other, in their order.  ERR_MISMATCH when it does not; or what
+ * crl_read_open says.
+ */
+bool crl_check_written(const uint8_t *data, size_t len, bool mapped,
+    const struct crl_list *list, struct crl_read *out, struct err *err);
 
 /*
  * Asked for what was in the old list, is not in the new one, was no hold and
@@ -29,12 +33,18 @@ typedef bool crl_gone_fn(void *ctx, const struct crl_item *item);
  * before the thisUpdate of the old list, which has seen it out (RFC 5280
  * §3.3); and what gone says (NULL: nothing).  A final revocation that became
  * a hold is lost too.  ERR_MISMATCH names the first such serial.
- *
- * A published list doesn't say when certificates end: gone is asked for each.
  */
 bool crl_check_kept(const struct crl_list *old, int64_t old_this_update,
     const struct crl_list *new, crl_gone_fn *gone, void *ctx, struct err *err);
-bool crl_check_published_kept(const struct crl_read *old,
-    const struct crl_list *new, crl_gone_fn *gone, void *ctx, struct err *err);
+
+/*
+ * The same for an old list that is published, in whichever order: it doesn't
+ * say when certificates end, so gone is asked of each.  It is opened as well,
+ * and what crl_read_open says may be the answer; with ERR_MISMATCH *out is as
+ * crl_read_open_each leaves it.
+ */
+bool crl_check_published(const uint8_t *data, size_t len, bool mapped,
+    const struct crl_list *new, crl_gone_fn *gone, void *ctx,
+    struct crl_read *out, struct err *err);
 
 #endif

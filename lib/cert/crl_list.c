@@ -366,14 +366,23 @@ crl_list_apply(struct crl_list *list, const struct crl_change *changes,
 }
 
 size_t
-crl_list_expire(struct crl_list *list, int64_t before)
+crl_list_expire(
+    struct crl_list *list, int64_t before, crl_list_gone_fn *gone, void *ctx)
 {
-	size_t from, to = 0, gone;
+	const struct crl_record *r;
+	size_t from, to = 0, count;
 
-	for (from = 0; from < list->count; from++)
-		if (crl_record_ends(&list->records[from]) >= before)
-			list->records[to++] = list->records[from];
-	gone = list->count - to;
+	for (from = 0; from < list->count; from++) {
+		r = &list->records[from];
+		if (crl_record_ends(r) >= before) {
+			/* Mostly nothing ends, and then nothing is written. */
+			if (to++ != from)
+				list->records[to - 1] = *r;
+		} else if (gone != NULL) {
+			gone(ctx, r->serial);
+		}
+	}
+	count = list->count - to;
 	list->count = to;
-	return gone;
+	return count;
 }

@@ -89,12 +89,17 @@ bool crl_list_find(const struct crl_list *list,
 bool crl_list_apply(struct crl_list *list, const struct crl_change *changes,
     size_t count, struct err *err);
 
+/* Told of a serial that is removed. */
+typedef void crl_list_gone_fn(void *ctx, const uint8_t serial[CRL_SERIAL_MAX]);
+
 /*
- * Remove what ended before that moment, and return how many.  RFC 5280 §3.3:
- * an entry stays for one list beyond its certificate's end, so the moment is
- * the thisUpdate of a list that is published.
+ * Remove what ended before that moment, tell gone (unless NULL) of each, and
+ * return how many.  RFC 5280 §3.3: an entry stays for one list beyond its
+ * certificate's end, so the moment is the thisUpdate of a list that is
+ * published.
  */
-size_t crl_list_expire(struct crl_list *list, int64_t before);
+size_t crl_list_expire(
+    struct crl_list *list, int64_t before, crl_list_gone_fn *gone, void *ctx);
 
 /* A copy of its own. */
 struct crl_list *crl_list_copy(const struct crl_list *list);

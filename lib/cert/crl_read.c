@@ -281,7 +281,7 @@ crl_read_entry(struct der *in, struct crl_item *out)
 }
 
 static bool
-read_entries(struct crl_read *out, struct err *err)
+read_entries(struct crl_read *out, crl_read_fn *fn, void *ctx, struct err *err)
 {
 	struct der in = {out->entries.at, out->entries.len};
 	uint8_t last[CRL_SERIAL_MAX] = {0};
@@ -298,6 +298,8 @@ read_entries(struct crl_read *out, struct err *err)
 			out->sorted = false;
 		memcpy(last, item.serial, CRL_SERIAL_MAX);
 		out->count++;
+		if (fn != NULL && !fn(ctx, &item, err))
+			return false;
 		crl_window_pass(&window, in.at);
 	}
 	return true;
@@ -344,7 +346,7 @@ read_tbs(struct der tbs, const struct der *algorithm, struct crl_read *out,
 	}
 	if (!der_take(&tbs, EXTENSIONS, &extensions) || tbs.len != 0)
 		return malformed("its extensions", err);
-	return read_extensions(extensions, out, err) && read_entries(out, err);
+	return read_extensions(extensions, out, err);
 }
 
 static bool
@@ -360,8 +362,8 @@ read_algorithm(
 }
 
 bool
-crl_read_open(const uint8_t *data, size_t len, bool mapped,
-    struct crl_read *out, struct err *err)
+crl_read_open_each(const uint8_t *data, size_t len, bool mapped,
+    crl_read_fn *fn, void *ctx, struct crl_read *out, struct err *err)
 {
 	struct der in = {data, len}, list, whole, tbs, algorithm, bits;
 
@@ -386,5 +388,13 @@ crl_read_open(const uint8_t *data, size_t len, bool mapped,
 	out->signature.len = bits.len - 1;
 	return der_take(&whole, DER_SEQUENCE, &tbs) &&
 	       read_algorithm(&algorithm, out, err) &&
-	       read_tbs(tbs, &algorithm, out, err);
+	       read_tbs(tbs, &algorithm, out, err) &&
+	       read_entries(out, fn, ctx, err);
+}
+
+bool
+crl_read_open(const uint8_t *data, size_t len, bool mapped,
+    struct crl_read *out, struct err *err)
+{
+	return crl_read_open_each(data, len, mapped, NULL, NULL, out, err);
 }

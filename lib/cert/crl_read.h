@@ -44,6 +44,13 @@ struct crl_read {
 };
 
 /*
+ * An entry; not_after is CRL_NEVER, as a list doesn't say.  Returns false
+ * to end the walk, with *err set when that is a failure.
+ */
+typedef bool crl_read_fn(
+    void *ctx, const struct crl_item *item, struct err *err);
+
+/*
  * Read a list in DER, all entries included; data must stay.  mapped: it is a
  * file's mapping, of which read pages may be given back to the system while
  * a long list is passed (MADV_DONTNEED).  ERR_MALFORMED when it is no such
@@ -52,6 +59,14 @@ struct crl_read {
  */
 bool crl_read_open(const uint8_t *data, size_t len, bool mapped,
     struct crl_read *out, struct err *err);
+
+/*
+ * Likewise, and give each entry to fn as it is read: a list of a million is
+ * passed once then.  Nothing says yet that the CA signed it.  When fn returned
+ * false, out holds all but count and sorted.
+ */
+bool crl_read_open_each(const uint8_t *data, size_t len, bool mapped,
+    crl_read_fn *fn, void *ctx, struct crl_read *out, struct err *err);
 
 /*
  * Whether that CA signed it: its name, key identifier, keyUsage and signature.
@@ -65,13 +80,6 @@ bool crl_read_verify(const struct crl_read *crl, X509 *issuer, struct err *err);
  */
 bool crl_read_check_url(
     const struct crl_read *crl, const char *url, struct err *err);
-
-/*
- * An entry; not_after is CRL_NEVER, as a list doesn't say.  Returns false
- * to end the walk, with *err set when that is a failure.
- */
-typedef bool crl_read_fn(
-    void *ctx, const struct crl_item *item, struct err *err);
 
 /* Walk the entries in the order of the list; false when fn said so. */
 bool crl_read_each(

@@ -56,7 +56,7 @@ der_element_len(size_t content)
 }
 
 /* Two digits. */
-static uint8_t *
+static inline uint8_t *
 put_two(uint8_t *at, unsigned int value)
 {
 	at[0] = (uint8_t)('0' + value / 10);
@@ -75,7 +75,7 @@ struct date {
  * on, so that a leap day is the last of its year, of its four years, and of
  * its four centuries: each of these is a day longer than its parts say.
  */
-static struct date
+static inline struct date
 date_of(int64_t day)
 {
 	uint32_t n = (uint32_t)(day + EPOCH_DAY);
@@ -190,7 +190,7 @@ der_take_whole(struct der *in, uint8_t tag, struct der *element)
 }
 
 /* Two digits; false when there is anything else. */
-static bool
+static inline bool
 read_two(const uint8_t *at, unsigned int *out)
 {
 	unsigned int tens = at[0] - (unsigned int)'0';
@@ -206,7 +206,7 @@ is_leap(unsigned int year)
 	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 }
 
-static bool
+static inline bool
 date_exists(const struct date *d)
 {
 	static const uint8_t days[] = {
@@ -219,7 +219,7 @@ date_exists(const struct date *d)
 }
 
 /* The inverse of date_of. */
-static int64_t
+static inline int64_t
 day_of(const struct date *d)
 {
 	uint32_t year = d->month <= 2 ? d->year - 1 : d->year;

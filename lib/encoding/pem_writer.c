@@ -2,9 +2,15 @@
 /* PEM of what is public and large: see pem_writer.h. */
 #include "encoding/pem_writer.h"
 
+#include <endian.h>
 #include <string.h>
 
-enum { LINE_CHARS = 64, GROUP = 3, FRAME_MAX = 64 };
+enum {
+	LINE_CHARS = 64,
+	GROUP = 3,
+	LINE_GROUPS = PEM_WRITER_LINE / (2 * GROUP),
+	FRAME_MAX = 64
+};
 
 static const char begin_text[] = "-----BEGIN ";
 static const char end_text[] = "-----END ";
@@ -61,6 +67,23 @@ put_group(const struct pem_writer *w, char *out, const uint8_t *in)
 	return out + 4;
 }
 
+/* Six octets as eight characters. */
+static inline void
+put_groups(const struct pem_writer *w, char *out, const uint8_t *in)
+{
+	uint32_t high;
+	uint16_t low;
+	uint64_t bits;
+
+	memcpy(&high, in, sizeof(high));
+	memcpy(&low, in + sizeof(high), sizeof(low));
+	bits = (uint64_t)be32toh(high) << 16 | be16toh(low);
+	memcpy(out, w->pairs[bits >> 36], 2);
+	memcpy(out + 2, w->pairs[bits >> 24 & 0xfff], 2);
+	memcpy(out + 4, w->pairs[bits >> 12 & 0xfff], 2);
+	memcpy(out + 6, w->pairs[bits & 0xfff], 2);
+}
+
 /* A full line, and room for the next one. */
 static bool
 put_line(struct pem_writer *w, const uint8_t *in, struct err *err)
@@ -71,9 +94,9 @@ put_line(struct pem_writer *w, const uint8_t *in, struct err *err)
 	if (PEM_WRITER_TEXT - w->text_len < LINE_CHARS + 1 && !flush(w, err))
 		return false;
 	out = w->text + w->text_len;
-	for (i = 0; i < PEM_WRITER_LINE; i += GROUP)
-		out = put_group(w, out, in + i);
-	*out = '\n';
+	for (i = 0; i < LINE_GROUPS; i++)
+		put_groups(w, out + 8 * i, in + 6 * i);
+	out[LINE_CHARS] = '\n';
 	w->text_len += LINE_CHARS + 1;
 	return true;
 }

@@ -15,7 +15,6 @@ static const char *const names[ISSUANCE_OUTCOMES] = {
     [ISSUANCE_PROJECT_DISABLED] = "project_disabled",
     [ISSUANCE_NO_ISSUER] = "no_issuer",
     [ISSUANCE_ISSUER_EXPIRING] = "issuer_expiring",
-    [ISSUANCE_BUSY] = "busy",
     [ISSUANCE_LATE] = "late",
     [ISSUANCE_RATE_LIMITED] = "rate_limited",
     [ISSUANCE_IDENTITY_EXISTS] = "identity_exists",

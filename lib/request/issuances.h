@@ -20,7 +20,6 @@ enum issuance_outcome {
 	ISSUANCE_PROJECT_DISABLED,
 	ISSUANCE_NO_ISSUER,	  /* none that this worker has the key of */
 	ISSUANCE_ISSUER_EXPIRING, /* the leaf would outlive its sub-CA */
-	ISSUANCE_BUSY,
 	ISSUANCE_LATE,	       /* its deadline had passed; nothing was done */
 	ISSUANCE_RATE_LIMITED, /* too many this hour; see retry_after */
 	ISSUANCE_IDENTITY_EXISTS, /* the policy says once */

@@ -65,7 +65,7 @@ enum statement {
 	STATEMENT_MAX
 };
 
-enum { STATEMENT_PARAMS_MAX = 11 };
+enum { STATEMENT_PARAMS_MAX = 12 };
 
 /* The name under which a connection prepares it. */
 const char *statement_name(enum statement statement);

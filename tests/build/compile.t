@@ -49,7 +49,9 @@ if ($dir) {
 		like(`$tmp/root/usr/local/$program --version 2>&1`, qr/\d+\.\d+\.\d+/, "$program is installed");
 	}
 	ok(-s "$tmp/root/usr/local/share/pappus/$_", "$_ is installed")
-		for qw(sql/roles.sql sql/0001_tables.sql nginx/pappus-device.conf);
+		for qw(sql/roles.sql sql/0001_tables.sql nginx/pappus-device.conf
+			broker/mosquitto-plugin.conf broker/mosquitto-crlfile.conf);
+	ok(-x "$tmp/root/usr/local/lib/pappus/pappus_mosquitto.so", 'the mosquitto plugin is installed');
 	my $headers = `readelf -lW '$tmp/root/usr/local/libexec/pappus/identity'; readelf -dW '$tmp/root/usr/local/libexec/pappus/identity'`;
 	like($headers, qr/GNU_RELRO/, 'identity: RELRO');
 	like($headers, qr/BIND_NOW|FLAGS.*NOW/, 'identity: all symbols bound at start');

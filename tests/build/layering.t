@@ -24,7 +24,7 @@ my @only = (
 	[qr{^world/},             qr{^(?!broker/plugin)},      'what is no encoding'],
 	[qr{^curl/},              qr{^broker/brokerd_fetch\.c$}, 'libcurl'],
 	[qr{^openssl/ssl},        qr{^broker/brokerd_client\.c$}, 'TLS'],
-	[qr{^mosquitto},          qr{^broker/plugin\.c$},      'mosquitto'],
+	[qr{^mosquitto},          qr{^broker/plugin(?:_log)?\.c$},      'mosquitto'],
 	[qr{^broker/plugin},      qr{^broker/plugin},          'the plugin'],
 	[qr{^broker/brokerd},     qr{^broker/brokerd},         'pappus-brokerd'],
 	[qr{^daemon/},            qr{^daemon/},                'pappus-crld'],

@@ -94,12 +94,20 @@ END
 2|device|issuing|first|{t.end('first')}|{t.days(t.end('first'))}|{t.days(t.end('first') - interval '30 years' + interval '1 hour')}
 3|server|issuing|server|{t.end('server')}|{t.days(t.end('server'))}|{t.days(t.end('server') - interval '1 year')}
 4|device|crl-only|old|{t.end('old')}|{t.days(t.end('old'))}|{t.days(t.end('old') - interval '30 years' + interval '1 hour')}
+5|server|crl-only|leaked|{t.end('leaked')}|{t.days(t.end('leaked'))}|{t.days(t.end('leaked') - interval '1 year')}
 END
 	'good of one that has stopped' => <<'END',
 old|crl-only|1|{not_after}
 END
 	'... one by one' => <<'END',
 s4|d3|Second|old|{not_after}
+END
+	'CAs that are revoked' => <<'END',
+5|leaked|{now()}|1
+END
+	'the last CRLs' => <<'END',
+old|2|1970-01-01 00:00:00+00|1970-01-01 00:16:40+00|2|f
+root|7|1970-01-01 00:00:00+00|1970-01-01 00:16:40+00||f
 END
 	'done to a device' => <<'END',
 {now()}|device.deny|The owner|192.0.2.1|stolen|active|denied
@@ -113,7 +121,9 @@ The owner|issuer.update|1
 The owner|project.create|2
 setup|admin_token.create|4
 setup|certificate.record|1
-setup|issuer.register|4
+setup|issuer.crl|1
+setup|issuer.register|5
+setup|issuer.revoke|1
 END
 	'who may act' => <<'END',
 a1|The owner|owner||{now()}|

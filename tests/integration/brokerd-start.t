@@ -191,6 +191,17 @@ SKIP: {
 		ok(wait_until(20, sub { !$brokerd->gets_in($good) }), 'and acts on it');
 		is($brokerd->stop, 0, 'ends when it is told to');
 	};
+	subtest 'as another user who may signal' => sub {
+		my ($under, $command) = $runs_as->(60905);
+		pop @$command; # what bounds the capabilities
+		$brokerd->start(under => [@$command, '--bounding-set=-all,+kill',
+			'--inh-caps=-all,+kill', '--ambient-caps=-all,+kill']);
+		my $told = () = $brokerd->broker->log =~ /Reloading/g;
+		change();
+		ok(wait_until(20, sub { (() = $brokerd->broker->log =~ /Reloading/g) > $told }),
+		    'mosquitto is told') or diag($brokerd->log);
+		is($brokerd->stop, 0, 'ends when it is told to');
+	};
 	subtest 'as a user who may not signal it' => sub {
 		$brokerd->start($runs_as->(60905));
 		change();

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: ISC
 # A sub-CA whose key got out, by docs/operations.md: the root revokes it, the
-# database is told, it issues nothing more, its projects move to another and
-# their devices come back with their device tokens.  And every list that
-# pappus issuer crl must not take.
+# database is told, all sessions that came in by it fall, what the thief forged
+# too; it issues nothing more, its projects move to another, and their devices
+# come back with their device tokens.  And every list that pappus issuer crl must
+# not take.
 use strict;
 use warnings;
 use Test::More;
@@ -10,13 +11,16 @@ use Time::HiRes qw(time);
 use Pappus::Ceremony;
 use Pappus::Check qw(is_problem);
 use Pappus::DER qw(der_of_pem);
+use Pappus::Mqtt;
 use Pappus::SubCA;
 use Pappus::Test qw(slurp spew wait_until);
 
-my $stack = Pappus::Test->start(workers => 2);
+# One worker: two would notice a new CA at two times.
+my $stack = Pappus::Test->start(workers => 1);
 my ($tmp, $dir) = ($stack->tmp, $stack->dir);
 my $root = "$dir/root";
 my $NOTICED = 10;	# seconds, at most (issuer_set.h), and some for the machine
+my $PATIENCE = 15;	# for what takes a second, on a busy machine
 
 sub sql { return $stack->psql('postgres', "@_") }
 
@@ -38,13 +42,14 @@ sub does
 	return $out;
 }
 
-# What the database says of CAs, lists, and of what is to be published.
+# What the database says of CAs and of their lists from ceremonies.
 sub state
 {
 	return sql(q{SELECT (SELECT json_agg(i ORDER BY issuer_id) FROM
 	    pappus.issuers i), (SELECT json_agg(c ORDER BY issuer_id, number) FROM
-	    pappus.crls c), (SELECT max(change_id) FROM pappus.changes),
-	    (SELECT max(action_id) FROM pappus.operator_actions)});
+	    pappus.crls c WHERE der IS NOT NULL), (SELECT max(change_id) FROM
+	    pappus.changes WHERE kind = 'issuer'), (SELECT max(action_id) FROM
+	    pappus.operator_actions)});
 }
 
 # A list that is not taken: nothing changes, and the error says why.
@@ -85,6 +90,20 @@ sub issuer
 	return $out =~ /commonName = (.*)/ ? $1 : 'nobody';
 }
 
+# Lets a device ask again and keep what it gets, with the chain that it sends:
+# the status.
+sub renew
+{
+	my ($device) = @_;
+	my $answer = $stack->identity($device->{token});
+	return $answer->{status} if $answer->{status} != 200;
+	spew($device->{certificate}, $answer->{json}{device_certificate_pem}
+	    . $answer->{json}{ca_chain_pem});
+	spew($device->{key}, $answer->{json}{device_private_key_pem});
+	$device->{answer} = $answer;
+	return 200;
+}
+
 sub shown
 {
 	my ($ca) = @_;
@@ -103,6 +122,17 @@ my @devices = map {
 	my $token = $stack->enrollment_token($_);
 	map { $stack->device($token) } 1 .. 2;
 } $named, $free;
+# Somebody of another CA, whom all this does not concern.
+my $other = Pappus::SubCA->new($stack, 'Other');
+$other->give_key;
+$other->register;
+my $elsewhere = $stack->project('elsewhere');
+is($stack->admin('PATCH', "/projects/$elsewhere", document =>
+	{ device_issuer_id => $other->id })->{status}, 200, 'another has another');
+my $bystander = $stack->enroll($stack->enrollment_token($elsewhere))->{json};
+$bystander = { id => $bystander->{device_id}, token => $bystander->{device_token},
+	map { ($_ => "$tmp/bystander.$_") } qw(certificate key) };
+ok(wait_until($NOTICED + 30, sub { renew($bystander) == 200 }), 'which issues');
 my $next = Pappus::SubCA->new($stack, 'Next');
 my $third = Pappus::SubCA->new($stack, 'Third');
 
@@ -144,7 +174,6 @@ subtest 'what is not taken' => sub {
 	$pki->root('other');
 	refused('of another root', '/other\.crl is of a CA that is not registered',
 	    crl('other.crl', $pki->path('other')));
-	is(sql("SELECT count(*) FROM pappus.crls"), 1, 'one list is known');
 };
 
 subtest 'a list out of its time' => sub {
@@ -163,6 +192,42 @@ subtest 'a list out of its time' => sub {
 
 # ------------------------------------------------------ the key has got out
 
+# What the thief makes with it: for a device that exists, and for one that never
+# was.  Neither is in any database.
+sub forged
+{
+	my ($id) = @_;
+	my $base = "$tmp/forged-$id";
+	my $ca = "$dir/ca/device";
+	spew("$base.ext", "basicConstraints=critical,CA:false\n"
+	    . "keyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth\n"
+	    . "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid:always\n");
+	for ("req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout"
+		. " $base.key -out $base.csr -subj /CN=$id",
+		"x509 -req -in $base.csr -CA $ca/ca.crt -CAkey $ca/ca.key -days 30"
+		. " -extfile $base.ext -out $base.crt") {
+		my ($status, undef, $err) = Pappus::Test::run_command('', 'openssl',
+		    split / /);
+		die $err if $status != 0;
+	}
+	spew("$base.crt", slurp("$base.crt") . slurp("$ca/ca.crt"));
+	return { id => $id, certificate => "$base.crt", key => "$base.key" };
+}
+
+my $mqtt = Pappus::Mqtt->new($stack->setting('MQTT_PORT'), $stack->root_file);
+
+sub enters
+{
+	my ($name, $who) = @_;
+	return $mqtt->connect($name, id => "$who->{id}-$name", cert =>
+		$who->{certificate}, key => $who->{key})->{code} // 'nothing';
+}
+
+my %session = (bystander => $bystander, (map { ("device$_" => $devices[$_]) }
+	0 .. $#devices), alias => forged($devices[1]{id}),
+	phantom => forged('dev_0' . '1' x 25));
+is(enters($_, $session{$_}), 0, "$_ is connected") for sort keys %session;
+
 is($stolen->name, issuer($stack->identity($stack->enroll(
 	$stack->enrollment_token($named))->{json}{device_token})),
     'so far it issues');
@@ -177,7 +242,24 @@ $next->give_key;
 $next->register;
 
 my $out = does('pappus issuer crl', 'pappus', 'issuer', 'crl', $list);
+my $told = time;
 my $id = $stolen->id;
+
+subtest 'all that came in by it falls' => sub {
+	for my $name (grep { $_ ne 'bystander' } sort keys %session) {
+		my $closed = $mqtt->wait($name, qr/^closed/, $PATIENCE);
+		ok($closed, sprintf '%s is out after %.2f s', $name,
+		    $closed ? $closed->{time} - $told : -1);
+	}
+	isnt(enters("again-$_", $session{$_}), 0, "$_ does not come in again")
+	    for qw(device0 alias phantom);
+	$mqtt->subscribe('bystander', "devices/$bystander->{id}/echo");
+	$mqtt->publish('bystander', "devices/$bystander->{id}/echo", 'still');
+	ok($mqtt->wait('bystander', qr{^message devices/\S+/echo still$}, $PATIENCE),
+	    'another CA\'s device notices nothing');
+	ok(!$mqtt->wait('bystander', qr/^closed/, 0), 'nor later');
+	is(enters('bystander-again', $bystander), 0, 'and comes in again');
+};
 like($out, qr/: 1 revoked, 1 of them registered, 1 new$/m, 'one is revoked');
 like($out, qr/^revoked: issuer $id \(device\), \Q${\$stolen->name}\E$/m, 'namely it');
 
@@ -188,16 +270,12 @@ subtest 'the database knows' => sub {
 	is($shown->{state}, 'crl-only', 'the API says so');
 	like($shown->{revoked_at}, qr/^\d{4}-\d\d-\d\dT[\d:.]+Z$/, 'and when');
 	is(shown($next)->{revoked_at}, undef, 'of no other');
-	is(sql("SELECT count(*) > 0 FROM pappus.changes WHERE kind = 'issuer' AND"
-		. " issuer_id = $id AND sequence IS NULL"), 't',
-	    'and it is to be published');
-	is(sql("SELECT string_agg(action, ' ' ORDER BY action_id) FROM"
-		. " pappus.operator_actions WHERE action IN ('issuer.crl',"
-		. " 'issuer.revoke')"), 'issuer.crl issuer.crl issuer.revoke',
-	    'the log of operators has it');
+	is(sql("SELECT string_agg(action, ' ' ORDER BY action_id) FROM (SELECT * FROM"
+		. " pappus.operator_actions ORDER BY action_id DESC LIMIT 2) a"),
+	    'issuer.crl issuer.revoke', 'the log of operators has it');
 	my ($der) = der_of_pem(slurp($list), 'X509 CRL');
-	is(sql('SELECT encode(der, $$hex$$) FROM pappus.crls ORDER BY number DESC'
-		. ' LIMIT 1'), unpack('H*', $der), 'with the list itself');
+	ok(wait_until($PATIENCE, sub { $stack->http('GET', '/crl/root.crl', to =>
+		'public')->{body} eq $der }), 'its root\'s list is published');
 	is(sql("SELECT DISTINCT status FROM audit.certificates WHERE issuer_id = $id"),
 	    'issuer_revoked', 'auditors see it of its certificates');
 };
@@ -225,17 +303,16 @@ subtest 'its projects move, their devices come back' => sub {
 	is($stack->admin('PATCH', "/projects/$named", document =>
 		{ device_issuer_id => $next->id })->{status}, 200, 'it moves');
 	for my $device (@devices[0, 1, 3]) {
-		my $answer;
-		ok(wait_until($NOTICED + 30, sub {
-			$answer = $stack->identity($device->{token});
-			$answer->{status} == 200;
-		}), 'with its device token alone');
+		ok(wait_until($NOTICED + 30, sub { renew($device) == 200 }),
+		    'with its device token alone');
+		my $answer = $device->{answer};
 		is(issuer($answer), $next->name, 'a device has another certificate');
 		is($answer->{json}{device_id}, $device->{id}, 'as itself');
 		is($answer->{json}{ca_chain_pem}, $next->chain, 'and its chain');
 		is($stack->http('GET', '/ca', headers =>
 			["Authorization: Bearer $device->{token}"])->{json}{ca_chain_pem},
 		    $next->chain, 'GET /ca says the same');
+		is(enters('home', $device), 0, 'and the broker lets it in');
 	}
 	is(sql("SELECT count(*) FROM pappus.certificates c JOIN pappus.revocations r"
 		. " USING (serial) WHERE c.issuer_id = $id AND r.reason = 4"),

@@ -39,24 +39,30 @@ subtest 'make install' => sub {
 	my ($prefix) = slurp("$build/Makefile") =~ /^prefix = (.*)$/m;
 	is($prefix, '/usr/local', 'below the prefix that the document assumes');
 	my $got = installed("$tmp/dest$prefix");
-	my %want = map { $_ => 755 } qw(bin/pappus bin/pappus-ca),
-	    map { "libexec/pappus/$_" } qw(enroll identity admin);
+	my %want = ('bin/pappus' => 755, 'bin/pappus-ca' => 755,
+	    'lib/pappus/pappus_mosquitto.so' => 755,
+	    (map { ("sbin/pappus-$_" => 755) } qw(crld brokerd)),
+	    map { ("libexec/pappus/$_" => 755) } qw(enroll identity admin));
 	my @data = (
 		(map { "share/pappus/sql/$_" =~ s{\Q${source}sql/\E}{}r }
 			glob "${source}sql/*.sql"),
 		(map { "share/pappus/nginx/$_" =~ s{\Q${source}nginx/\E}{}r }
 			glob "${source}nginx/*.conf ${source}nginx/*.in"),
-		(map { m{docs/(.*\.([18]))\z}; "share/man/man$2/$1" }
-			glob "${source}docs/*.[18]"),
+		(map { "share/pappus/broker/$_" =~ s{\Q${source}broker/\E}{}r }
+			glob "${source}broker/*.conf"),
+		(map { m{docs/(.*\.([178]))\z}; "share/man/man$2/$1" }
+			glob "${source}docs/*.[178]"),
 		(map { "share/doc/pappus/$_" =~ s{\Q${source}docs/\E}{}r }
 			glob "${source}docs/*.md ${source}docs/*.svg"));
 	$want{$_} = 644 for @data;
 	is_deeply($got, \%want, 'these files with these modes, and no others');
 	is((stat "$tmp/dest$prefix/$_")[2] & 07777, 0755, "$_ is open to all")
-	    for qw(bin libexec/pappus share/pappus/sql share/pappus/nginx);
+	    for qw(bin sbin libexec/pappus lib/pappus share/pappus/sql share/pappus/nginx);
 	my ($table) = $document =~ /^\| where \(below `\/usr\/local`\).*?\n\n/ms;
-	for (qw(bin/pappus bin/pappus-ca libexec/pappus/enroll share/pappus/sql
-		share/pappus/nginx)) {
+	for (qw(bin/pappus bin/pappus-ca libexec/pappus/enroll
+		sbin/pappus-crld sbin/pappus-brokerd
+		lib/pappus/pappus_mosquitto.so share/pappus/sql
+		share/pappus/nginx share/pappus/broker)) {
 		like($&, qr/`\Q$_\E`/, "the document names $_");
 	}
 };
@@ -79,7 +85,8 @@ sub parts
 }
 
 my @parts = parts();
-my ($unit) = map { $_->{text} } grep { $_->{kind} eq 'ini' } @parts;
+my ($unit, $crld, $brokerd) =
+    map { $_->{text} } grep { $_->{kind} eq 'ini' } @parts;
 my $root = $> == 0;
 my $namespaces = $root && system('unshare --mount --net --pid --fork '
     . '--mount-proc sh -c "mount -t tmpfs t /mnt && ip link set lo up && '
@@ -95,21 +102,27 @@ subtest 'the unit' => sub {
 	    =~ /^```ini\n(.*?)^```$/ms;
 	my $dir = "$tmp/units/pappus\@identity.service.d";
 	mkdir $_ for "$tmp/units", $dir;
-	spew($$_[0], $$_[1] =~ s{/usr/local/libexec}{$tmp/dest/usr/local/libexec}gr)
+	spew($$_[0], $$_[1] =~ s{/usr/local/(libexec|sbin)}{$tmp/dest/usr/local/$1}gr)
 	    for (map { ["$tmp/units/pappus\@$_.service", $unit] } qw(enroll identity)),
+	    ["$tmp/units/pappus-crld.service", $crld],
+	    ["$tmp/units/pappus-brokerd.service", $brokerd],
 	    ["$dir/credentials.conf", $drop_in];
-	for (['enroll', 'it'], ['identity', 'it with the credentials of operations.md']) {
+	for (['pappus@enroll', 'it'], ['pappus@identity',
+		'it with the credentials of operations.md'],
+	    ['pappus-crld', 'crld\'s'], ['pappus-brokerd', 'brokerd\'s']) {
 		my ($status, $out, $err) = Pappus::Test::run_command('',
 		    'systemd-analyze', 'verify', '--man=no',
-		    "$tmp/units/pappus\@$$_[0].service");
+		    "$tmp/units/$$_[0].service");
 		my @about = grep { /pappus/ } split /\n/, "$out$err";
 		is_deeply([$status, @about], [0], "systemd has nothing against $$_[1]");
 	}
-	my (undef, $said) = Pappus::Test::run_command('', 'systemd-analyze',
-	    'security', '--offline=true', "$tmp/units/pappus\@enroll.service");
-	my ($exposure) = $said =~ /exposure level[^\d]*([\d.]+)/;
-	cmp_ok($exposure // 10, '<', 3, 'and calls it well shut in')
-	    or diag($said);
+	for (qw(pappus@enroll pappus-crld pappus-brokerd)) {
+		my (undef, $said) = Pappus::Test::run_command('', 'systemd-analyze',
+		    'security', '--offline=true', "$tmp/units/$_.service");
+		my ($exposure) = $said =~ /exposure level[^\d]*([\d.]+)/;
+		cmp_ok($exposure // 10, '<', 3, "and calls $_ well shut in")
+		    or diag($said);
+	}
 };
 
 # ------------------------------------------------------------- its execution
@@ -160,8 +173,10 @@ use warnings;
 sub unit
 {
 	my ($name) = @_;
-	my ($instance) = $name =~ /^pappus@(\w+)(?:\.service)?\z/ or return;
-	open my $file, '<', '/etc/systemd/system/pappus@.service' or die "no unit: $!";
+	my ($file_name, $instance) = $name =~ /^(pappus@)(\w+)(?:\.service)?\z/;
+	($file_name, $instance) = ($name, $name) if $name =~ /^pappus-\w+\z/;
+	return if !defined $instance;
+	open my $file, '<', "/etc/systemd/system/$file_name.service" or die "no unit: $!";
 	my $text = do { local $/; <$file> };
 	$text =~ s/\\\n\s*/ /g;
 	$text =~ s/%i/$instance/g;
@@ -201,7 +216,16 @@ sub shut_in
 	    if ($unit->{NoNewPrivileges}[0] // '') eq 'yes';
 	push @command, '--bounding-set', join ',', '-all', map { s/^CAP_/+/r =~ tr/A-Z/a-z/r }
 	    split ' ', $unit->{CapabilityBoundingSet}[0] if $unit->{CapabilityBoundingSet};
+	push @command, map { ("--reuid=$_", "--regid=$_", '--clear-groups') }
+	    @{$unit->{User} // []};
 	return (@command, '--');
+}
+
+sub slurp_log
+{
+	open my $file, '<', "/var/log/unit-$_[0]{instance}.log" or return '';
+	local $/;
+	return <$file> // '';
 }
 
 sub start
@@ -215,8 +239,18 @@ sub start
 		system(shut_in($unit), split ' ') == 0
 		    or die "ExecStartPre failed: $_\n";
 	}
-	my $pid = fork // die;
-	if ($pid == 0) {
+	# A child of the first process, as systemd's are.
+	my $between = fork // die;
+	if ($between) {
+		waitpid $between, 0;
+	} elsif (fork // die) {
+		require POSIX;
+		POSIX::_exit(0);
+	} else {
+		select undef, undef, undef, 0.01 while getppid != 1;
+		open my $file, '>', pid_file($unit) or die;
+		print $file "$$\n";
+		close $file;
 		chdir '/';
 		umask oct($unit->{UMask}[0] // '022');
 		open STDIN, '<', '/dev/null';
@@ -226,11 +260,9 @@ sub start
 		exec shut_in($unit), split ' ', $unit->{ExecStart}[0];
 		die "exec: $!";
 	}
-	open my $file, '>', pid_file($unit) or die;
-	print $file "$pid\n";
-	close $file;
 	for (1 .. 200) {
-		return if -S "/run/pappus/$unit->{instance}.sock";
+		return if -S "/run/pappus/$unit->{instance}.sock"
+		    || $unit->{instance} =~ /^pappus-/ && slurp_log($unit) =~ /event=serving/;
 		select undef, undef, undef, 0.05;
 	}
 	die "$unit->{instance} does not start\n";
@@ -347,7 +379,8 @@ sub document
 	ok_within("§2 block $_", (blocks(2))[$_]) for 0 .. blocks(2) - 1;
 	my @said = map { ok_within("§3 block $_", (blocks(3))[$_]) }
 	    0 .. blocks(3) - 1;
-	like($said[-1], qr/^pappus_enroll\|\d+\npappus_identity\|\d+\npappus_admin\|\d+$/,
+	like($said[-1], qr/^pappus_enroll\|\d+\npappus_identity\|\d+\npappus_admin\|\d+\n
+		pappus_crl\|\d+$/x,
 	    'each arrives as its role');
 	ceremony();
 	programs();
@@ -394,6 +427,7 @@ sub write_file
 sub programs
 {
 	write_file('/etc/systemd/system/pappus@.service', $unit);
+	write_file('/etc/systemd/system/pappus-crld.service', $crld);
 	ok_within("§5 block $_", (blocks(5))[$_]) for 0 .. blocks(5) - 1;
 	for my $name (qw(enroll identity admin)) {
 		is(ok_within("$name\'s socket",
@@ -409,9 +443,11 @@ sub programs
 	    'has the rights that the unit leaves it');
 	ok_within("§6 block $_", (blocks(6))[$_]) for 0 .. blocks(6) - 1;
 	has_site('beside ours');
-	my ($conf) = grep { /^listener/ } blocks(7, '');
-	write_file('/etc/mosquitto/conf.d/pappus.conf', $conf);
-	ok_within("§7 block $_", (blocks(7))[$_]) for 0 .. blocks(7) - 1;
+	write_file('/etc/systemd/system/pappus-brokerd.service', $brokerd);
+	my @said = map { ok_within("§7 block $_", (blocks(7))[$_]) }
+	    0 .. blocks(7) - 1;
+	like($said[-1], qr/^.*pappus: deny-list.*\n.*ok/m,
+	    'the plugin has a list, and brokerd is fine');
 }
 
 # §8 as one script, since what its blocks set goes on to the next.
@@ -420,7 +456,8 @@ sub device
 	my $said = ok_within('§8', 'set -o pipefail; ' . join "\n", blocks(8));
 	like($said, qr/^published$/m, 'a device has published');
 	like($said, qr/device\.crt: OK$/m, 'its certificate verifies');
-	like($said, qr/^nextUpdate=/m, 'the CRL of the root is where it should be');
+	is(scalar(() = $said =~ /^nextUpdate=/mg), 3,
+	    'the CRLs are where they should be');
 	like($said, qr/dev_[0-9a-z]{26}/, 'an auditor sees what was issued');
 	my ($status, $leaks) = within(
 	    "grep -rlaE '[ade]t_[0-9a-z]{64}|PRIVATE KEY' /var/log /run");
@@ -512,6 +549,8 @@ sub backup
 	    . "https://localhost:8444/admin/v1/devices/$id/deny");
 	$in_keep->('the list of denials', $list);
 	is($in_keep->('holds', 'cat denied.txt'), "$id denied\n", 'that one');
+	ok_within('a copy that was cut off',
+	    'runuser -u postgres -- sh -c "echo x >/mnt/backup/wal/part"');
 	my $file = in_database('SELECT pg_walfile_name(pg_switch_wal())')
 	    =~ s/\n//r;
 	ok_within('the archive has it all', 'for i in $(seq 100); do '
@@ -577,7 +616,8 @@ sub afterwards
 	my $certificates = in_database('SELECT count(*) FROM pappus.certificates');
 	ok_within("§11 block $_", (blocks(11))[$_]) for 0 .. blocks(11) - 1;
 	has_site('after it');
-	my ($status) = within('ps -C enroll,identity,admin,multiwatch');
+	my ($status) = within('ps -C enroll,identity,admin,multiwatch,pappus-crld,'
+	    . 'pappus-brokerd');
 	is($status, 1, 'no program runs');
 	($status) = within('for i in $(seq 50); do curl -sk https://localhost:8443/ '
 	    . '|| exit $?; sleep 0.1; done');

@@ -121,7 +121,8 @@ subtest 'once more' => sub {
 subtest 'after every process was killed' => sub {
 	my (undef, $status) = run('stack/stack status var');
 	my @pids = $status =~ /^\w+ (\d+)$/mg;
-	is(scalar @pids, 6, 'six components');
+	cmp_ok(scalar @pids, '>=', 6, 'the components');
+	unlike($status, qr/down$/m, 'all run');
 	kill 'KILL', @pids;
 	my ($rc, $said) = run('./quickstart');
 	is($rc, 0, 'it comes back') or diag($said);

@@ -10,7 +10,7 @@ use Time::HiRes qw(time);
 use Pappus::Check qw(is_problem serial_of);
 use Pappus::Feed;
 use Pappus::SubCA;
-use Pappus::Test qw(slurp spew);
+use Pappus::Test qw(slurp spew wait_until);
 
 my $stack = Pappus::Test->start;
 my ($tmp, $dir) = ($stack->tmp, $stack->dir);
@@ -143,8 +143,10 @@ does('pappus-ca crl', 'pappus-ca', 'crl', '--dir', "$dir/root", '--out',
 does('pappus issuer crl', 'pappus', 'issuer', 'crl', "$tmp/root.crl");
 my $truth = truth();
 cmp_ok(@$truth, '>=', 20, 'there is something to be recovered');
+my $first_serials = sql("SELECT encode(serial, 'hex') FROM pappus.revocations"
+    . ' WHERE issuer_id = ' . $first->id);
 
-# What pappus-crld publishes of it: its lists name their own and nobody's, and
+# What pappus-crld may publish of it: its lists name their own and nobody's, and
 # the deny-list is newer: the last revocation is on no CRL yet.
 my $number = int(time * 1000);
 my %ca = ($first->id => "$dir/ca/device", $stolen->id => "$tmp/ca-stolen");
@@ -187,6 +189,81 @@ my $pems = join '', map { (Pappus::Test::run_command('', 'openssl', 'crl',
 spew("$tmp/all.pem", $pems . $root_pem);
 $feed->crls((map { (crl => $_) } @crl), crls => "$tmp/all.pem");
 $feed->write;
+
+# ------------------------------------------------ what pappus-crld published
+
+my $PATIENCE = 60;	# seconds, on a busy machine
+my $public = $stack->run . '/public/feed';
+
+# A list of serials of 40 digits and of ids: all that the truth shuts out.
+sub shut_out
+{
+	my ($truth) = @_;
+	return join ' ', sort map { /^serial\|(\w+)/ ? substr '0' x 40 . $1, -40
+	    : /^dev_/ ? $_ : () } @$truth;
+}
+
+sub published
+{
+	my $list = eval { Pappus::Feed::read($public) } // return '';
+	return join ' ', sort map { keys %{$list->{$_}} } qw(devices serials);
+}
+
+# The number of the first CA's CRL that is published, and its entries.
+my (undef, $ski) = split /\|/, sql('SELECT 1, encode(ski, $$hex$$) FROM'
+    . ' pappus.issuers WHERE issuer_id = ' . $first->id);
+sub published_crl
+{
+	my $crl = Pappus::Feed::state($public)->{crl}{$ski} // return (0, '');
+	my ($status, $text) = Pappus::Test::run_command('', 'openssl', 'crl',
+	    '-inform', 'DER', '-noout', '-text', '-in', "$public/$crl->[1]");
+	return ($crl->[0], $status == 0 ? lc $text : '');
+}
+
+my $last_serial = $serial{$later_revoked->{id}};
+ok(wait_until($PATIENCE, sub { published() eq shut_out($truth) }),
+    'all of it is on the deny-list that is published');
+ok(wait_until($PATIENCE, sub { (published_crl())[1] =~ /$last_serial/ }),
+    'and on the CRL');
+mkdir "$tmp/published" or die;
+copy($_, "$tmp/published") or die "copy: $!" for glob("$public/*");
+my ($old_number) = published_crl();
+my $old_sequence = Pappus::Feed::state($public)->{sequence};
+
+restore();
+$stack->stack('restart', 'crld');
+
+subtest 'from what pappus-crld had published' => sub {
+	ok(wait_until($PATIENCE, sub {
+		$stack->log('crld') =~ /event=database-behind/ }),
+	    'it notices that the database is older');
+	is(published(), shut_out($truth), 'and takes nobody off its list');
+	my $out = does('recover', 'pappus', 'recover', '--feed', "$tmp/published");
+	my $now = truth();
+	is(shut_out($now), shut_out($truth), 'all are shut out again');
+	# A CA that is revoked has no list any more, which would say why.
+	my $of_first = sub {
+		my ($truth) = @_;
+		my %first = map { $_ => 1 } split /\n/, $first_serials;
+		return [grep { /^(?:serial\|(\w+)|(issuer))/ && ($2 || $first{$1}) }
+			@$truth];
+	};
+	is_deeply($of_first->($now), $of_first->($truth),
+	    'with reason and date, and the CAs as they were') or diag($out);
+	ok(wait_until($PATIENCE, sub {
+		$stack->log('crld') =~ /event=database-complete/ }),
+	    'pappus-crld goes on');
+	ok(wait_until($PATIENCE, sub {
+		my ($number, $text) = published_crl();
+		$number > $old_number && $text =~ /$last_serial/;
+	}), 'its next CRL has a greater number, and all of it');
+	cmp_ok(Pappus::Feed::state($public)->{sequence}, '>=', $old_sequence,
+	    'the deny-list\'s sequence has not gone back');
+	is(published(), shut_out($truth), 'nor has the list');
+};
+
+# From here on with lists of this test's own, wrong ones too.
+$stack->stack('stop', 'crld');
 
 # ----------------------------------------------------------------- the loss
 

@@ -167,6 +167,30 @@ my %call = (
 	    . " '{\"state\": \"crl-only\"}')).outcome = 'ok'",
 	device_ca => "SELECT (pappus.device_ca(t.id('dev', 4001), sha256('d'),"
 	    . " ARRAY[2])).outcome = 'ok'",
+	crl_lease => "SELECT pappus.crl_lease('planner', 3600) = 1",
+	crl_release => 'SELECT pappus.crl_release(1)',
+	crl_status => 'SELECT (pappus.crl_status()).unclaimed <= 1',
+	crl_claim => "SELECT (pappus.admin_device_deny($me, t.id('dev', 9003), 'x'))"
+	    . ".outcome = 'ok' AND (pappus.crl_claim(1, 0, 10)).claimed >= 2",
+	'crl_claim, of nothing' => 'SELECT (pappus.crl_claim(1, 0, 10)).claimed <= 1',
+	crl_changes => 'SELECT count(*) = 10 FROM pappus.crl_changes((SELECT min('
+	    . 'sequence) FROM pappus.changes), 1000, (pappus.crl_status()).sequence, 10)',
+	crl_entries => 'SELECT count(*) = 10 FROM pappus.crl_entries('
+	    . "(pappus.crl_status()).sequence, '\\x02', 10)",
+	'crl_entries, a little ago' => 'SELECT count(*) = 10 FROM'
+	    . " pappus.crl_entries((SELECT max(sequence) - 1 FROM pappus.changes),"
+	    . " '\\x01', 10)",
+	crl_devices => 'SELECT count(*) = 10 FROM pappus.crl_devices('
+	    . "(pappus.crl_status()).sequence, t.id('dev', 4000), 10)",
+	'crl_devices, a little ago' => 'SELECT count(*) = 10 FROM'
+	    . " pappus.crl_devices((SELECT max(sequence) - 1 FROM pappus.changes),"
+	    . " t.id('dev', 4000), 10)",
+	crl_prune => 'SELECT pappus.crl_prune(1, (pappus.crl_status()).pruned +'
+	    . ' 1) = 0',
+	'crl_prune, of some' => 'SELECT pappus.crl_prune(1, (SELECT min(sequence)'
+	    . ' FROM pappus.changes)) = 20',
+	crl_record => "SELECT (pappus.crl_record(1, 2, 200, 0, 1, 0, 0, 0,"
+	    . " sha256('x'), '\\x01')).outcome = 'recorded'",
 	'certificate by its key' => "SELECT count(*) = 1 FROM"
 	    . " audit.certificates WHERE spki_sha256 = sha256('k77')",
 	'certificate by its serial' => "SELECT count(*) = 1 FROM"
@@ -259,6 +283,26 @@ WHERE serial >= '\x02';
 UPDATE pappus.devices SET live_since = now() - interval '1 hour',
 	identity_issued_at = now() - interval '1 day'
 WHERE device_id BETWEEN t.id('dev', 4001) AND t.id('dev', 4016);
+-- Shut out in more than one way.
+UPDATE pappus.devices SET state = 'deleted', external_id = NULL
+WHERE device_id BETWEEN t.id('dev', 5100) AND t.id('dev', 8000)
+	AND state <> 'active';
+INSERT INTO pappus.unknown_devices (device_id, state, actor)
+SELECT t.id('dev', n), 'denied', 'x' FROM generate_series(20001, 22000) n;
+SELECT pappus.crl_lease('planner', 3600);
+-- Twenty long ago, and all but a few.
+SELECT pappus.crl_claim(1, 0, 20);
+UPDATE pappus.changes SET claimed_at = now() - interval '2 hours'
+WHERE sequence IS NOT NULL;
+SELECT pappus.crl_claim(1, 0, 1000000);
+INSERT INTO pappus.revocations (serial, issuer_id, not_after, reason, actor, origin)
+SELECT decode('03' || lpad(n::text, 30, '0'), 'hex'), 2, now(), 4, 'x', 'reissue'
+FROM generate_series(1, 9) n;
+SELECT pappus.crl_claim(1, 0, 20);
+INSERT INTO pappus.crls (issuer_id, number, this_update, next_update, sha256,
+	sequence, expired_before, entries, signature)
+SELECT i, n, now(), now() + interval '1 day', sha256('x'), 1, now(), 1, '\x01'
+FROM generate_series(2, 99) i, generate_series(1, 99) n;
 END
 all_calls('never analysed');
 $db->value('ANALYZE');

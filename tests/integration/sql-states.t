@@ -185,6 +185,48 @@ for my $row (table('Certificates')) {
 is_deeply([map { join ' ', sort keys %{ $tried{$_} } } sort keys %certificate],
     [('hold revoke') x 5], 'both acts on each');
 
+sub issuer_state {
+	return $db->value("SELECT state || CASE WHEN revoked_at IS NULL THEN ''"
+	    . " ELSE ', revoked' END FROM pappus.issuers WHERE issuer_id = 2");
+}
+
+sub revoke_issuer {
+	my ($number) = @_;
+	return "SELECT 'ok' FROM pappus.setup_root_crl('\\x01', $number, 0, 1,"
+	    . " '\\x30', ARRAY['\\x02'::bytea]);";
+}
+
+sub set_issuer { return admin('issuer_update', 2, "'{\"state\": \"$_[0]\"}'") }
+
+sub told { return $db->value("SELECT count(*) FROM pappus.changes WHERE kind ="
+    . " 'issuer' AND issuer_id = 2") }
+
+%tried = ();
+for my $row (table('Issuers')) {
+	my ($issuer, $act) = @$row{qw(issuer act)};
+	my ($state, $revoked) = split /, /, $issuer;
+	my ($verb, $to) = split / /, $act;
+	$tried{$issuer}{$act}++;
+	subtest "issuer, $issuer: $act" => sub {
+		$db->value('BEGIN');
+		ok_for(enroll({ token => 1 }, [1, 'SN-1']));
+		$db->value(revoke_issuer(1)) if $revoked;
+		ok_for(set_issuer($state)) if $state ne 'issuing';
+		my %is = %$row;
+		is(issuer_state(), $issuer, 'it is so') or return;
+		my $told = told();
+		$is{answer} = outcome($to ? set_issuer($to) : revoke_issuer(2));
+		$is{then} = issuer_state();
+		$is{told} = told() > $told ? 'yes' : 'no';
+		$is{issues} = outcome(issue({}, 1)) eq 'issued' ? 'yes' : 'no';
+		is_deeply(\%is, $row, 'and comes out as documented')
+		    or diag explain \%is;
+		$db->value('ROLLBACK');
+	};
+}
+is_deeply([map { join ',', sort keys %{ $tried{$_} } } sort keys %tried],
+    [('revoke,set closed,set crl-only,set issuing') x 5], 'all acts on each');
+
 subtest 'reason codes' => sub {
 	my %device = map { $_ => 1 } 0, 1, 3, 4, 5, 9;
 	for my $code (-1 .. 11, 32768) {

@@ -2,7 +2,7 @@
 -- The audit views.
 \ir fixture.psql
 \ir audit.psql
-SELECT plan(17);
+SELECT plan(18);
 SELECT t.same(
 	$$SELECT serial, status, profile, device_id, subject, project, issuer,
 		issuer_state, reason, reason_name, revoked_by, revoked_how, comment
@@ -24,7 +24,9 @@ SELECT t.same(
 			'first', 'issuing', 1, 'keyCompromise', t.id('atk', 2),
 			'revoke', 'key found'),
 		(t.serial(7), 'valid', 'device', t.id('dev', 5), NULL, 'First',
-			'first', 'issuing', NULL, NULL, NULL, NULL, NULL)$$,
+			'first', 'issuing', NULL, NULL, NULL, NULL, NULL),
+		(t.serial(8), 'issuer_revoked', 'server', NULL, 'old broker', NULL,
+			'leaked', 'crl-only', NULL, NULL, NULL, NULL, NULL)$$,
 	'certificates: to whom, by which issuer, how they stand');
 SELECT t.same(
 	$$SELECT enrollment_token_id, project, state, max_uses, uses, devices,
@@ -76,13 +78,18 @@ SELECT t.same(
 		'key found')$$,
 	'operators'' actions, with the actor''s name');
 SELECT t.same(
-	$$SELECT issuer_id, parent_id, purpose, name, state FROM audit.issuers
-	ORDER BY 1$$,
-	format($$VALUES (%1$s, NULL, 'root', 'root', 'issuing'),
-		(%2$s, %1$s, 'device', 'first', 'issuing'),
-		(%3$s, %1$s, 'server', 'server', 'issuing'),
-		(%4$s, %1$s, 'device', 'old', 'crl-only')$$, :root, :first, :server,
-		:old), 'issuers');
+	$$SELECT issuer_id, parent_id, purpose, name, state, revoked_at
+	FROM audit.issuers ORDER BY 1$$,
+	format($$VALUES (%1$s, NULL, 'root', 'root', 'issuing', NULL::timestamptz),
+		(%2$s, %1$s, 'device', 'first', 'issuing', NULL),
+		(%3$s, %1$s, 'server', 'server', 'issuing', NULL),
+		(%4$s, %1$s, 'device', 'old', 'crl-only', NULL),
+		(%5$s, %1$s, 'server', 'leaked', 'crl-only', now())$$, :root, :first,
+		:server, :old, :leaked), 'issuers');
+SELECT t.same('SELECT issuer, number, entries, octets, latest FROM audit.crls
+	ORDER BY issuer_id, number',
+	$$VALUES ('root', 7::bigint, NULL::bigint, 1, true), ('old', 1, 1, NULL, false),
+		('old', 2, 2, NULL, true)$$, 'CRLs');
 SELECT t.same(
 	$$SELECT project, state, reissue_policy, issue_limit FROM audit.projects
 	ORDER BY 1$$,
@@ -102,7 +109,7 @@ SELECT count(*) AS devices FROM audit.devices \gset
 SELECT count(*) AS certificates FROM audit.certificates \gset
 RESET ROLE;
 SELECT is(:devices, 6, 'an auditor reads the views'),
-	is(:certificates, 7, '... all of them');
+	is(:certificates, 8, '... all of them');
 SELECT throws_ok('SET LOCAL ROLE pappus_auditor; ' || statement, '42501', NULL,
 	'an auditor can''t ' || statement)
 FROM (VALUES ('DELETE FROM audit.issuers'),

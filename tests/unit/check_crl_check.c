@@ -10,7 +10,6 @@ struct fixture {
 	struct crl_spec spec;
 	struct crl_list *list;
 	struct buf der;
-	struct crl_read crl;
 };
 
 static struct fixture
@@ -21,7 +20,6 @@ fixture_new(unsigned int count)
 	f.spec = crl_spec_of(f.pki.cert);
 	f.list = crl_list_of(count);
 	f.der = crl_der_of(&f.spec, f.list, f.pki.key);
-	f.crl = crl_opened(&f.der);
 	return f;
 }
 
@@ -43,12 +41,24 @@ change(struct crl_list *list, struct crl_item item, bool removed)
 
 /* ------------------------------------------------------------------ same */
 
+static bool
+is_same(const struct fixture *f, struct err *err)
+{
+	struct crl_read crl;
+	bool same = crl_check_written(
+	    f->der.data, f->der.len, false, f->list, &crl, err);
+
+	ck_assert(!same || crl.count == crl_list_count(f->list));
+	ck_assert(crl_read_verify(&crl, f->pki.cert, NULL));
+	return same;
+}
+
 static void
 differs(const struct fixture *f)
 {
 	struct err err = {.code = ERR_NONE};
 
-	ck_assert(!crl_check_same(&f->crl, f->list, &err));
+	ck_assert(!is_same(f, &err));
 	ck_assert_int_eq(err.code, ERR_MISMATCH);
 }
 
@@ -57,7 +67,7 @@ START_TEST(a_list_is_the_same_as_it_is_written)
 	struct fixture f = fixture_new(500);
 	struct crl_item item;
 
-	ck_assert(crl_check_same(&f.crl, f.list, NULL));
+	ck_assert(is_same(&f, NULL));
 	change(f.list, crl_item_of(500), false);
 	differs(&f);
 	change(f.list, crl_item_of(3), true);
@@ -73,7 +83,7 @@ START_TEST(a_list_is_the_same_as_it_is_written)
 	change(f.list, item, false);
 	differs(&f);
 	change(f.list, crl_item_of(3), false);
-	ck_assert(crl_check_same(&f.crl, f.list, NULL));
+	ck_assert(is_same(&f, NULL));
 	fixture_free(&f);
 }
 END_TEST
@@ -82,7 +92,7 @@ START_TEST(no_entries_are_the_same_as_none)
 {
 	struct fixture f = fixture_new(0);
 
-	ck_assert(crl_check_same(&f.crl, f.list, NULL));
+	ck_assert(is_same(&f, NULL));
 	change(f.list, crl_item_of(1), false);
 	differs(&f);
 	fixture_free(&f);
@@ -113,16 +123,46 @@ kept(const struct fixture *old, const struct crl_list *new, struct gone *gone)
 {
 	struct err err = {.code = ERR_NONE}, again = {.code = ERR_NONE};
 	crl_gone_fn *fn = gone == NULL ? NULL : may_go;
+	struct crl_read crl;
 	bool ok = crl_check_kept(old->list, pki_now, new, fn, gone, &err);
 
-	ck_assert(
-	    crl_check_published_kept(&old->crl, new, fn, gone, &again) == ok);
+	ck_assert(crl_check_published(old->der.data, old->der.len, false, new,
+		      fn, gone, &crl, &again) == ok);
+	/* Whoever doubts the old list can look who signed it. */
+	ck_assert(crl_read_verify(&crl, old->pki.cert, NULL));
 	ck_assert(ok == (err.code == ERR_NONE));
 	ck_assert_int_eq(err.code, again.code);
 	ck_assert_str_eq(err.detail, again.detail);
 	ck_assert(ok || err.code == ERR_MISMATCH);
 	return ok;
 }
+
+static bool
+published_kept(const struct buf *der, const struct crl_list *new)
+{
+	struct crl_read crl;
+
+	return crl_check_published(
+	    der->data, der->len, false, new, NULL, NULL, &crl, NULL);
+}
+
+/* It may be anything: then it is no reason to say that something is lost. */
+START_TEST(a_damaged_list_is_told_from_a_loss)
+{
+	struct fixture f = fixture_new(50);
+	struct crl_read crl;
+	struct err err = {.code = ERR_NONE};
+
+	ck_assert(!crl_check_published(
+	    f.der.data, f.der.len - 1, false, f.list, NULL, NULL, &crl, &err));
+	ck_assert_int_eq(err.code, ERR_MALFORMED);
+	err_clear(&err);
+	ck_assert(!crl_check_written(
+	    f.der.data, f.der.len - 1, false, f.list, &crl, &err));
+	ck_assert_int_eq(err.code, ERR_MALFORMED);
+	fixture_free(&f);
+}
+END_TEST
 
 START_TEST(nothing_is_lost_before_its_time)
 {
@@ -200,13 +240,13 @@ START_TEST(what_has_ended_may_go)
 	struct err err = {.code = ERR_NONE};
 
 	/* The n-th ends n seconds after pki_now. */
-	ck_assert_uint_eq(crl_list_expire(new, pki_now + 20), 20);
+	ck_assert_uint_eq(crl_list_expire(new, pki_now + 20, NULL, NULL), 20);
 	ck_assert(crl_check_kept(f.list, pki_now + 20, new, NULL, NULL, NULL));
 	ck_assert(!crl_check_kept(f.list, pki_now + 19, new, NULL, NULL, &err));
 	ck_assert_msg(
 	    strstr(err.detail, "5a00000013") != NULL, "%s", err.detail);
 	/* Of a published list it isn't known. */
-	ck_assert(!crl_check_published_kept(&f.crl, new, NULL, NULL, NULL));
+	ck_assert(!published_kept(&f.der, new));
 	crl_list_free(new);
 	fixture_free(&f);
 }
@@ -243,16 +283,16 @@ START_TEST(the_published_one_may_be_in_any_order)
 	ck_assert(!old.sorted);
 	ck_assert_uint_eq(old.count, 100);
 	/* All reasons are unspecified there: the holds are lost ones. */
-	ck_assert(!crl_check_published_kept(&old, new, NULL, NULL, NULL));
+	ck_assert(!published_kept(&der, new));
 	for (n = 6; n < 100; n += 9) {
 		struct crl_item item = crl_item_of(n);
 
 		item.reason = CRL_SUPERSEDED;
 		change(new, item, false);
 	}
-	ck_assert(crl_check_published_kept(&old, new, NULL, NULL, NULL));
+	ck_assert(published_kept(&der, new));
 	change(new, crl_item_of(41), true);
-	ck_assert(!crl_check_published_kept(&old, new, NULL, NULL, NULL));
+	ck_assert(!published_kept(&der, new));
 	X509_CRL_free(crl);
 	buf_free(&der);
 	crl_list_free(new);
@@ -261,6 +301,6 @@ START_TEST(the_published_one_may_be_in_any_order)
 END_TEST
 
 UNIT_MAIN("crl_check", a_list_is_the_same_as_it_is_written,
-    no_entries_are_the_same_as_none, nothing_is_lost_before_its_time,
-    the_lost_one_is_named, holds_come_and_go, what_has_ended_may_go,
-    the_published_one_may_be_in_any_order)
+    no_entries_are_the_same_as_none, a_damaged_list_is_told_from_a_loss,
+    nothing_is_lost_before_its_time, the_lost_one_is_named, holds_come_and_go,
+    what_has_ended_may_go, the_published_one_may_be_in_any_order)

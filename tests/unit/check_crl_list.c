@@ -330,19 +330,32 @@ START_TEST(changes_all_or_nothing)
 }
 END_TEST
 
+/* Those that are told are item_of(0) and so on. */
+static void
+count_gone(void *ctx, const uint8_t serial[CRL_SERIAL_MAX])
+{
+	unsigned int *n = ctx;
+	struct crl_item want = item_of((*n)++);
+
+	ck_assert_mem_eq(serial, want.serial, CRL_SERIAL_MAX);
+}
+
 /* RFC 5280 §3.3. */
 START_TEST(expires_what_ended_before)
 {
 	static const unsigned int rest[] = {12, 13, 14, 15, 16, 17, 18, 19};
 	struct crl_list *list = crl_list_new();
-	unsigned int n;
+	unsigned int n, gone = 0;
 
 	for (n = 0; n < 20; n++)
 		append(list, n);
-	ck_assert_uint_eq(crl_list_expire(list, some_time + 1000), 0);
-	ck_assert_uint_eq(crl_list_expire(list, some_time + 1012), 12);
+	ck_assert_uint_eq(
+	    crl_list_expire(list, some_time + 1000, NULL, NULL), 0);
+	ck_assert_uint_eq(
+	    crl_list_expire(list, some_time + 1012, count_gone, &gone), 12);
+	ck_assert_uint_eq(gone, 12);
 	holds(list, rest, COUNT(rest));
-	ck_assert_uint_eq(crl_list_expire(list, CRL_NEVER), 8);
+	ck_assert_uint_eq(crl_list_expire(list, CRL_NEVER, NULL, NULL), 8);
 	ck_assert_uint_eq(crl_list_count(list), 0);
 	crl_list_free(list);
 }
@@ -355,7 +368,7 @@ START_TEST(what_is_of_an_unknown_end_stays)
 
 	item.not_after = CRL_NEVER;
 	ck_assert(crl_list_append(list, &item, NULL));
-	ck_assert_uint_eq(crl_list_expire(list, CRL_NEVER), 0);
+	ck_assert_uint_eq(crl_list_expire(list, CRL_NEVER, NULL, NULL), 0);
 	crl_list_free(list);
 }
 END_TEST

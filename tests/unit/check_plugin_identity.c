@@ -285,11 +285,11 @@ END_TEST
 START_TEST(owns_its_client_ids)
 {
 	static const char *const own[] = {
-	    "", "-", "/x", ".sub", " ", ":1", "\xc3\xa4", "A", "-" DEVICE_B};
+	    "", "-", "/x", ".sub", " ", ":1", "\xc3\xa4", "A", ("-" DEVICE_B)};
 	static const char *const others[] = {
-	    "0", "a", "z", "9", "_", "_-", "0" DEVICE_A};
+	    "0", "a", "z", "9", "_", "_-", ("0" DEVICE_A)};
 	static const char *const nobodys[] = {"", "dev_", DEVICE_B, SERVICE_A,
-	    "-" DEVICE_A, "dev_01jg8qk3v5x9m2n7p4r6s8t0w",
+	    ("-" DEVICE_A), "dev_01jg8qk3v5x9m2n7p4r6s8t0w",
 	    "DEV_01JG8QK3V5X9M2N7P4R6S8T0WA"};
 	char name[IDENTITY_NAME_LEN + 1], id[2 * IDENTITY_NAME_LEN + 8];
 	size_t i;

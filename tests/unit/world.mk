@@ -20,3 +20,9 @@ tests_unit_check_process_LDADD = $(world_ldadd)
 tests_unit_check_route_LDADD = $(world_ldadd)
 tests_unit_check_statement_LDADD = $(world_ldadd)
 endif
+
+# make tests/integration/publication_calls: the tests that need it do that.
+test_tools += tests/integration/publication_calls
+tests_integration_publication_calls_SOURCES = \
+	tests/integration/publication_calls.c
+tests_integration_publication_calls_LDADD = libpappus.a $(world_libs)

@@ -42,6 +42,9 @@ sub metrics_file { return "$_[0]{dir}/crld.prom" }
 sub log { return slurp($_[0]{log}) }
 sub pid { return $_[0]{pid} }
 
+# The end of its log, for when a test fails.
+sub tail { return join '', (split /^/, $_[0]->log)[-8 .. -1] }
+
 # A key's copy, there at once and whole.
 sub give_key
 {
@@ -167,14 +170,19 @@ sub crl_of
 	    '-inform', 'DER', '-in', $file, '-noout', '-text', '-nameopt',
 	    'RFC2253');
 	die "$file: $err" if $status != 0;
+	# Entry by entry: one pattern over all of a long text takes minutes.
+	my ($head, @entries) = split /^\s+Serial Number: /m, $text;
 	my %crl = (text => $text, revoked => {});
-	($crl{number}) = $text =~ /X509v3 CRL Number: \s+(\S+)/;
+	($crl{number}) = $head =~ /X509v3 CRL Number: \s+(\S+)/
+	    or die "$file: no number\n";
 	$crl{number} = oct $crl{number} if $crl{number} =~ /^0x/i;
 	$crl{number} += 0;
-	($crl{this}) = $text =~ /Last Update: (.*)/;
-	($crl{next}) = $text =~ /Next Update: (.*)/;
-	while ($text =~ /Serial Number: ([0-9A-F]+)\n\s+Revocation Date: (.*)\n((?:\s+CRL entry extensions:\n\s+X509v3 CRL Reason Code:\s*\n\s+(.*)\n)?)/g) {
-		$crl{revoked}{lc $1} = $4 // '';
+	($crl{this}) = $head =~ /Last Update: (.*)/;
+	($crl{next}) = $head =~ /Next Update: (.*)/;
+	for my $entry (@entries) {
+		my ($serial) = $entry =~ /\A([0-9A-F]+)$/m;
+		$crl{revoked}{lc $serial} =
+		    $entry =~ /CRL Reason Code:\s*\n\s+(.*)/ ? $1 : '';
 	}
 	return \%crl;
 }
