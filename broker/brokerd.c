@@ -126,9 +126,9 @@ watch(struct brokerd *b, const sigset_t *signals)
 	if (view == NULL)
 		abort();
 	for (ticks = 0; !atomic_load(&b->stop); ticks++) {
-		status_view(b->status, view);
+		status_view(b->status, clock_mono_us(), view);
 		look_at_times(b, view, started);
-		status_view(b->status, view);
+		status_view(b->status, clock_mono_us(), view);
 		write_reports(b, view);
 		if (ticks % SWEEP_S == SWEEP_S - 1)
 			sweep(b);
