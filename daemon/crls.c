@@ -226,7 +226,8 @@ publish_recorded(struct crls *s)
 			break;
 		/* Who leads and makes a newer one needs no older one. */
 		if (!leads || !(order[i]->changed || order[i]->rebuilt) ||
-		    !order[i]->finished)
+		    !order[i]->finished ||
+		    (order[i]->is != NULL && ca_is_final(order[i])))
 			crls_publish(s, order[i]);
 	}
 	free(order);
@@ -239,7 +240,7 @@ publish_past(struct crls *s)
 	size_t i;
 
 	for (i = 0; i < s->cas.count; i++)
-		s->cas.list[i]->tried = 0;
+		s->cas.list[i]->tried = s->cas.list[i]->next_us = 0;
 	publish_recorded(s);
 }
 
@@ -330,7 +331,7 @@ step(struct crls *s)
 		if (leads && !s->want_latest && !store_is_held(s->d->store))
 			make_due(s, &next);
 		crls_combine(s);
-		if (s->combine && s->combine_us < next)
+		if (s->combine && s->combine_us > now && s->combine_us < next)
 			next = s->combine_us;
 	}
 	tell(s);

@@ -143,11 +143,11 @@ crls_publish(struct crls *s, struct ca *ca)
 	if (ca->is == NULL || started < ca->next_us)
 		return;
 	if (!ca->finished && ca->published.name[0] != '\0') {
-		if (crl_file_finish(s->d->store, s->d->front, ca, &err))
-			worked(s, ca);
-		else
+		if (!crl_file_finish(s->d->store, s->d->front, ca, &err)) {
 			failed(ca, &err);
-		return;
+			return;
+		}
+		worked(s, ca);
 	}
 	if (!behind)
 		return;
@@ -299,13 +299,38 @@ crls_make(struct crls *s, struct ca *ca)
 
 /* ------------------------------------------------------------------ all */
 
+/*
+ * Whether the PEM of all can be written: a broker that reads it refuses every
+ * device of a CA that isn't in it, and with an empty one none.  So whatever is
+ * recorded must be there, as it is but for the first moments of a host.
+ */
+static bool
+is_complete(const struct crls *s)
+{
+	int64_t now_s = clock_wall_ms() / 1000;
+	const struct ca *ca;
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < s->cas.count; i++) {
+		ca = s->cas.list[i];
+		if (!ca_is_good(ca))
+			continue;
+		if (ca->published.name[0] != '\0')
+			any = true;
+		else if (ca->recorded.number > 0 && ca->is->not_after > now_s)
+			return false;
+	}
+	return any;
+}
+
 void
 crls_combine(struct crls *s)
 {
 	int64_t started = clock_mono_us(), now;
 	struct err err = {.code = ERR_NONE};
 
-	if (!s->combine || started < s->combine_us)
+	if (!s->combine || started < s->combine_us || !is_complete(s))
 		return;
 	if (crl_file_combine(s->d->store, s->d->front, &s->cas, &err)) {
 		now = clock_mono_us();

@@ -143,6 +143,8 @@ subtest 'closed' => sub {
 	revoke($device->{serial});
 	comes('crl-only: CRLs go on', sub {
 		$crld->crl('Second')->{revoked}{$device->{serial}} });
+	my $earlier = $stack->tmp . '/earlier';
+	system('cp', '-a', $crld->public, $earlier);
 	state_of($second, 'closed');
 	my $end = openssl(slurp("$second->{dir}/ca.crt"), 'x509', '-noout',
 	    '-enddate') =~ s/notAfter=|\n//gr;
@@ -160,10 +162,10 @@ subtest 'closed' => sub {
 		$crld->crl('device')->{revoked}{'0102030405'} });
 	is($crld->stop, 0, 'it ends');
 	$crld->start;
-	comes('another life', sub { $crld->events('lists-read') == 2
+	comes('another life', sub { $crld->events('lists-read') > 1
 		&& $crld->denied->{serials}{padded('0102030405')} });
 	sleep 2;
-	is(slurp($crld->file('crl/Second.crl')), $last,
+	ok(slurp($crld->file('crl/Second.crl')) eq $last,
 	    'the last CRL stays the last');
 	is($crld->alarm('keys'), 0, 'without an alarm');
 	is($crld->alarm('crls'), 0, 'of any kind');
@@ -171,13 +173,32 @@ subtest 'closed' => sub {
 	is($crld->metric('crl_failing', issuer => $second->id), 0, 'metrics');
 };
 
+subtest 'the last CRL that was recorded and not published' => sub {
+	# As if it had been killed in between: the folder is that of before.
+	my $last = slurp($crld->file('crl/Second.crl'));
+	is($crld->stop, 0, 'it ends');
+	rename $crld->public, $crld->public . '.later' or die $!;
+	rename $stack->tmp . '/earlier', $crld->public or die $!;
+	ok(slurp($crld->file('crl/Second.crl')) ne $last, 'there is an older one');
+	$crld->start;
+	comes('the last one is made again, without the key', sub {
+		slurp($crld->file('crl/Second.crl')) eq $last });
+	comes('in the PEM of all, too', sub {
+		my $denied = $crld->denied or return;
+		my $pem = openssl(slurp($crld->file('crl/Second.crl')), 'crl',
+		    '-inform', 'DER');
+		return $denied->{crls} && index(slurp($crld->file(
+			"feed/$denied->{crls}")), $pem) >= 0 });
+	is_deeply([$crld->faults], [], 'all verifies');
+};
+
 subtest 'the last CRL on another host' => sub {
 	# It has no key and was not there; the entries have gone on since.
 	my $other = Pappus::Crld->new($stack, 'other');
 	$other->start;
 	comes('is published there', sub { $other->crl('Second') });
-	is(slurp($other->file('crl/Second.crl')),
-	    slurp($crld->file('crl/Second.crl')), 'the same octets')
+	ok(slurp($other->file('crl/Second.crl'))
+		eq slurp($crld->file('crl/Second.crl')), 'the same octets')
 	    or diag($other->tail);
 	is($other->stop, 0, 'it ends');
 };
@@ -216,8 +237,9 @@ subtest 'addresses' => sub {
 subtest "the root's list" => sub {
 	my $root = $stack->dir . '/root';
 	my $list = $stack->tmp . '/root-1.crl';
-	is(slurp($crld->file('crl/root.crl')),
-	    slurp($stack->dir . '/public/crl/root.crl'), 'what the stack was given');
+	ok(slurp($crld->file('crl/root.crl'))
+		eq slurp($stack->dir . '/public/crl/root.crl'),
+	    'what the stack was given');
 	command('pappus-ca', 'crl', '--dir', $root, '--out', $list);
 	command('pappus', 'issuer', 'crl', $list);
 	comes('is published', sub { -e $crld->file('crl/root.crl')
@@ -264,8 +286,9 @@ subtest 'a sub-CA that is revoked' => sub {
 	ok(!defined $crld->metric('crl_number', issuer => $bad->id),
 	    'nor in the metrics');
 	is($crld->stop, 0, 'it ends');
+	my $read = $crld->events('lists-read');
 	$crld->start;
-	comes('another life', sub { $crld->events('lists-read') == 3 });
+	comes('another life', sub { $crld->events('lists-read') > $read });
 	comes('knows it, too', sub {
 		$crld->denied->{time} > 1000 * (time - 5) });
 	is(issuers(), $before =~ s/, device 0\z//r, 'the issuers');
