@@ -109,11 +109,12 @@ static void
 set_merge(struct set *set)
 {
 	size_t fresh = set->count - set->sorted, a = 0, b, n = 0;
-	struct item *tail = set->items + set->sorted, *merged;
+	struct item *tail, *merged;
 	int rc;
 
 	if (fresh == 0)
 		return;
+	tail = set->items + set->sorted;
 	qsort(tail, fresh, sizeof(*tail), by_key_and_order);
 	fresh = last_of_each(tail, fresh);
 	merged = calloc(set->sorted + fresh, sizeof(*merged));
