@@ -57,8 +57,9 @@ struct ca {
 
 	struct publication_crl recorded;
 	struct published published;
-	bool finished; /* the state names it, and its PEM is there */
-	int64_t tried; /* the recorded number that couldn't be made here */
+	bool finished;	  /* the state names it, and its PEM is there */
+	int64_t tried;	  /* the recorded number that couldn't be made here */
+	int64_t reloaded; /* ... for which all was read again */
 
 	int64_t next_us;  /* clock_mono_us; no CRL before that */
 	int64_t delay_us; /* after failures, doubling */

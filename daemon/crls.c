@@ -251,7 +251,9 @@ make_due(struct crls *s, int64_t *next)
 	int64_t when;
 	size_t i;
 
-	for (i = 0; i < s->cas.count && !board_stopping(s->d->board); i++) {
+	for (i = 0; i < s->cas.count && !board_stopping(s->d->board) &&
+		    s->work.epoch > 0;
+	     i++) {
 		ca = s->cas.list[i];
 		when = INT64_MAX;
 		if (crls_is_due(s, ca, &when)) {
@@ -295,7 +297,7 @@ tell(struct crls *s)
 	}
 	board_put_crls(s->d->board, crls, n);
 	board_alarm(s->d->board, ALARM_LISTS,
-	    s->load_failing || s->base_failing || s->differed ||
+	    s->load_failing || s->base_failing || s->differed || s->too_many ||
 		store_is_held(s->d->store));
 	board_alarm(s->d->board, ALARM_CRLS, failing);
 	free(crls);
@@ -307,6 +309,7 @@ step(struct crls *s)
 {
 	int64_t now = clock_mono_us(), next = now + TICK_US;
 	bool leads = s->work.epoch > 0;
+	int64_t as_of;
 
 	if (!crls_issuers(s) || s->work.sequence < 0)
 		return next;
@@ -316,8 +319,8 @@ step(struct crls *s)
 	s->led = leads;
 	if (!leads || s->want_latest)
 		ask_latest(s, now);
-	if (load_is_due(s, now) && load(s) &&
-	    s->lists.sequence < s->work.sequence)
+	as_of = s->want_load ? s->load_as_of : 0;
+	if (load_is_due(s, now) && load(s) && as_of > 0)
 		publish_past(s);
 	if (leads && s->lists.loaded && !s->want_load)
 		judge(s, lists_follow(&s->lists, s->db, s->work.sequence));

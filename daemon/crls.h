@@ -42,6 +42,7 @@ struct crls {
 	int64_t combine_delay_us;
 	bool combine_failing;
 
+	bool too_many;	 /* CAs for the feed */
 	bool folder_bad; /* the keys couldn't be loaded again */
 };
 

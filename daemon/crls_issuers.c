@@ -88,6 +88,23 @@ is_named(void *ctx, const char *ski)
 	return false;
 }
 
+/* More than the feed can name are too many to be left out in silence. */
+static void
+count_them(struct crls *s)
+{
+	size_t i, good = 0;
+	bool too_many;
+
+	for (i = 0; i < s->cas.count; i++)
+		good += ca_is_good(s->cas.list[i]) ? 1 : 0;
+	too_many = good > DENYLIST_ISSUERS_MAX || good > FEED_CRLS_MAX;
+	if (too_many && !s->too_many)
+		log_msg(LOG_LEVEL_ERROR, "too-many-issuers",
+		    "%zu, of which the feed names the first %d",
+		    good, DENYLIST_ISSUERS_MAX);
+	s->too_many = too_many;
+}
+
 /* What comes of a new list of issuers; false when a part is left to do. */
 static bool
 settle(struct crls *s)
@@ -98,6 +115,7 @@ settle(struct crls *s)
 	size_t i;
 
 	assign_places(s);
+	count_them(s);
 	for (i = 0; i < s->cas.count; i++) {
 		ca = s->cas.list[i];
 		if (ca->is == NULL)

@@ -33,17 +33,24 @@ log_crl(const struct ca *ca, const char *event, int64_t us)
 	    });
 }
 
+/* The PEM of all is to follow. */
+static void
+worked(struct crls *s, struct ca *ca)
+{
+	if (ca->failing)
+		log_msg(LOG_LEVEL_INFO, "crl-mended", "issuer %d", ca->id);
+	ca->failing = false;
+	ca->delay_us = 0;
+	s->combine = true;
+}
+
 static void
 done(struct crls *s, struct ca *ca, int64_t started, const char *event)
 {
 	int64_t now = clock_mono_us();
 
-	ca->delay_us = 0;
 	ca->next_us = now + BUSY * (now - started);
-	if (ca->failing)
-		log_msg(LOG_LEVEL_INFO, "crl-mended", "issuer %d", ca->id);
-	ca->failing = false;
-	s->combine = true;
+	worked(s, ca);
 	log_crl(ca, event, now - started);
 }
 
@@ -63,20 +70,21 @@ failed(struct ca *ca, const struct err *err)
 /* ---------------------------------------------------------- made before */
 
 /*
- * The list here is not what was signed.  Where it has gone on since, that is no
- * wonder: read all as of then.
+ * The list here is not what was signed: it has gone on since, as a rule.  Once
+ * all is read again as of then.
  */
 static void
-differs(struct crls *s, const struct ca *ca, const struct publication_crl *crl,
+differs(struct crls *s, struct ca *ca, const struct publication_crl *crl,
     const struct err *err)
 {
-	bool same = s->lists.sequence == crl->sequence &&
-		    ca->expired_before == crl->expired_before;
+	bool again = ca->reloaded == crl->number;
 
-	log_msg(same ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "crl-differs",
+	ca->tried = crl->number;
+	log_msg(again ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "crl-differs",
 	    "issuer %d: %s", ca->id, err->detail);
-	if (same)
+	if (again)
 		return;
+	ca->reloaded = crl->number;
 	s->want_load = true;
 	s->load_as_of = crl->sequence;
 }
@@ -95,7 +103,6 @@ remake(struct crls *s, struct ca *ca, int64_t started)
 			failed(ca, &err);
 			return;
 		}
-		ca->tried = crl.number;
 		differs(s, ca, &crl, &err);
 		return;
 	}
@@ -137,7 +144,7 @@ crls_publish(struct crls *s, struct ca *ca)
 		return;
 	if (!ca->finished && ca->published.name[0] != '\0') {
 		if (crl_file_finish(s->d->store, s->d->front, ca, &err))
-			s->combine = true;
+			worked(s, ca);
 		else
 			failed(ca, &err);
 		return;
@@ -221,8 +228,6 @@ record(struct crls *s, struct ca *ca, const struct publication_crl *crl,
 		return err_set(err, ERR_REFUSED, "another crld leads by now");
 	case PUBLICATION_OUTDATED:
 		s->want_latest = true;
-		if (last > ca->recorded.number)
-			ca->recorded.number = last;
 		return err_set(err, ERR_REFUSED,
 		    "a CRL with the number %" PRId64 " is recorded", last);
 	case PUBLICATION_PRUNED:
@@ -277,7 +282,9 @@ crls_make(struct crls *s, struct ca *ca)
 	if (!crl_file_check(s->d->store, &s->lists, ca, &crl, &file, &err) ||
 	    !record(s, ca, &crl, &err)) {
 		store_abort(&file);
-		failed(ca, &err);
+		/* Who leads no more has not failed: another does it. */
+		if (s->work.epoch > 0)
+			failed(ca, &err);
 		return;
 	}
 	if (!crl_file_publish(

@@ -159,7 +159,8 @@ renew(struct feed *f)
 	int64_t written = front_time_ms(f->d->front), now = clock_wall_ms();
 	struct err err = {.code = ERR_NONE};
 
-	if (written == 0 || f->dirty || !f->answers ||
+	if (written == 0 || f->dirty || !f->answers || f->sequence < f->known ||
+	    store_is_held(f->d->store) ||
 	    (now >= written && now - written < RENEW_MS))
 		return;
 	if (front_renew(f->d->front, &err))

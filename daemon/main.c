@@ -5,7 +5,8 @@
  */
 #include "config.h"
 
-#include <inttypes.h>
+#include <sys/stat.h>
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -149,6 +150,8 @@ run(bool check_only, struct err *err)
 	}
 	if (!process_die_with_parent(SIGTERM, err))
 		goto out;
+	/* What is published is for all to read, and ours to write. */
+	umask(S_IWGRP | S_IWOTH);
 	d.store = store_open(conf_str(CONF_PUBLIC_DIR), err);
 	if (d.store == NULL)
 		goto out;

@@ -282,9 +282,12 @@ subtest 'an older database' => sub {
 	    'it is noticed') or diag($crld->tail);
 	ok(wait_until(10, sub { ($crld->alarm('lists') // 0) == 1 }),
 	    'the alarm is raised');
+	my $time = Pappus::Feed::state($crld->file('feed'))->{time};
 	sleep 6;
 	is($shut_out->(), '0 1 1', 'nobody is let in');
 	is_deeply([lost($before, published())], [], 'nothing is lost');
+	is(Pappus::Feed::state($crld->file('feed'))->{time}, $time,
+	    'nor does the state say that it is fresh');
 	# Nor by a restart.
 	is($crld->stop, 0, 'it ends');
 	$crld->start;

@@ -170,6 +170,22 @@ subtest 'two that think they lead' => sub {
 	is($count, $distinct, 'no number twice');
 };
 
+subtest 'changes that are forgotten' => sub {
+	# As if one had slept for more than an hour.
+	my ($leader, $other) = leads($a) ? ($a, $b) : ($b, $a);
+	kill 'STOP', $other->pid;
+	revoked() for 1 .. 2;
+	has_all($leader);
+	sql('UPDATE pappus.publication SET pruned = sequence; DELETE FROM'
+		. ' pappus.changes WHERE sequence IS NOT NULL');
+	kill 'CONT', $other->pid;
+	has_all($other);
+	same('all read anew');
+	revoked();
+	has_all($_) for $a, $b;
+	same('and on');
+};
+
 subtest 'two in one folder' => sub {
 	my $third = Pappus::Crld->new($stack, 'c', public => $a->public);
 	my ($status, $out) = $third->run;

@@ -188,6 +188,31 @@ subtest 'a transaction that commits late' => sub {
 	$session->close;
 };
 
+# Seconds of the clock in a line of the log.
+sub clock_of
+{
+	my ($h, $m, $s) = $_[0] =~ /^time=\S+T(\d+):(\d+):([\d.]+)Z / or die $_[0];
+	return $h * 3600 + $m * 60 + $s;
+}
+
+subtest 'never busy for more than a tenth' => sub {
+	my $lines = () = $crld->log =~ /\n/g;
+	my @devices = map { device() } 1 .. 8;
+	act($_, 'deny') for @devices, @devices[0 .. 3];
+	comes('the last', $devices[-1], 1, 'Certificate Hold');
+	my @log = split /^/, $crld->log;
+	my @crls = map { [clock_of($_), /us=(\d+)/ ? $1 / 1e6 : die $_] }
+	    grep { / event=crl issuer=$issuer / } @log[$lines .. $#log];
+	cmp_ok(@crls, '>', 1, 'several CRLs');
+	cmp_ok(@crls, '<', @devices, 'but less than changes') or diag(@log);
+	# When each ended and how long it took: the next begins 9 times later.
+	my @busy = grep { my ($one, $next) = @crls[$_ - 1, $_];
+		my $idle = $next->[0] - $next->[1] - $one->[0];
+		$idle > -43200 && $idle < 9 * $one->[1] - 0.01 } 1 .. $#crls;
+	is_deeply([map { "@{$crls[$_ - 1]}, then @{$crls[$_]}" } @busy], [],
+	    'with a rest after each');
+};
+
 subtest 'more than a delta is for' => sub {
 	my $before = Pappus::Feed::state($crld->file('feed'));
 	# Unknown ones, so that all CRLs get them.
@@ -207,6 +232,37 @@ subtest 'more than a delta is for' => sub {
 	my $delta = Pappus::Feed::parse(slurp($crld->file("feed/$denied->{delta}")));
 	cmp_ok(@{$delta->{serials}}, '<', 100, 'and the delta begins anew');
 	is_deeply([$crld->faults], [], 'all verifies');
+};
+
+subtest 'memory' => sub {
+	my $many = $ENV{PAPPUS_LONG} ? 1_000_000 : 50_000;
+	my $before = $crld->crl('device')->{number};
+	sql("SET session_replication_role = replica; INSERT INTO"
+		. " pappus.revocations (serial, issuer_id, not_after, reason, actor,"
+		. " origin) SELECT decode('02' || lpad(to_hex(n), 30, '0'), 'hex'),"
+		. " $issuer, now() + interval '20 years', n % 3, 'test', 'recover'"
+		. " FROM generate_series(1, $many) n");
+	is($crld->stop, 0, 'it ends');
+	$crld->start;
+	ok(wait_until(60, sub { -s $crld->file('crl/device.crl') > $many * 35
+		&& ($crld->metric('crl_entries', issuer => $issuer) // 0) > $many }),
+	    "a CRL of $many") or diag($crld->tail);
+	# All of it is read, written, and read again by then.
+	ok(wait_until(60, sub { $crld->log =~ / event=crl issuer=$issuer .*entries=(\d+)/
+		&& $crld->denied->{crls} && -s $crld->file('feed/'
+		    . $crld->denied->{crls}) > $many * 45 }), 'and the PEM of all');
+	my ($peak) = slurp('/proc/' . $crld->pid . '/status') =~ /^VmHWM:\s+(\d+)/m;
+	cmp_ok($peak, '<', 16_000 + $many * 84 / 1000,
+	    "$peak kB at the most: a million within 100 MB");
+	sql("SET session_replication_role = replica; DELETE FROM"
+		. " pappus.revocations WHERE serial BETWEEN '\\x02"
+		. '0' x 30 . "' AND '\\x02" . 'f' x 30 . "'");
+	is($crld->stop, 0, 'it ends');
+	# A list that shrinks so is held up: begin anew.
+	system('rm', '-rf', map { $crld->file($_) } qw(crl feed));
+	$crld->start;
+	ok(wait_until(30, sub { $crld->denied && $crld->crl('device')
+		&& $crld->crl('server') }), 'without them');
 };
 
 subtest 'metrics' => sub {
