@@ -126,9 +126,9 @@ watch(struct brokerd *b, const sigset_t *signals)
 	if (view == NULL)
 		abort();
 	for (ticks = 0; !atomic_load(&b->stop); ticks++) {
-		status_view(b->status, view);
+		status_view(b->status, clock_mono_us(), view);
 		look_at_times(b, view, started);
-		status_view(b->status, view);
+		status_view(b->status, clock_mono_us(), view);
 		write_reports(b, view);
 		if (ticks % SWEEP_S == SWEEP_S - 1)
 			sweep(b);
@@ -296,14 +296,14 @@ health(void)
 {
 	struct buf path = BUF_INIT, line = BUF_INIT, text = BUF_INIT;
 	enum health health = HEALTH_UNKNOWN;
-	struct brokerd_conf conf;
 	struct file_map *map = NULL;
 	struct err err = {0};
 	const char *name;
 	int folder = -1;
 
-	if (brokerd_conf_load(&conf, &err)) {
-		buf_add_fmt(&path, "%s/" REPORT_HEALTH_FILE, conf.feed_dir);
+	if (conf_load(CONF_HEALTH, &err)) {
+		buf_add_fmt(
+		    &path, "%s/" REPORT_HEALTH_FILE, conf_str(CONF_FEED_DIR));
 		folder = file_folder_open(buf_str(&path), &name, &err);
 		if (folder >= 0)
 			map = file_map_open(folder, name, &err);
@@ -318,7 +318,6 @@ health(void)
 	file_map_unref(map);
 	if (folder >= 0)
 		close(folder);
-	brokerd_conf_free(&conf);
 	buf_free(&path);
 	buf_free(&line);
 	buf_free(&text);

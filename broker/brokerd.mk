@@ -14,7 +14,8 @@ pappus_brokerd_SOURCES = broker/brokerd.c broker/brokerd.h \
 	broker/brokerd_folder.c broker/brokerd_folder.h \
 	broker/brokerd_hook.c \
 	broker/brokerd_lists.c broker/brokerd_lists.h \
-	broker/brokerd_lists_offers.c broker/brokerd_lists_update.c \
+	broker/brokerd_lists_offers.c broker/brokerd_lists_restore.c \
+	broker/brokerd_lists_update.c \
 	broker/brokerd_mqtt.c broker/brokerd_mqtt.h \
 	broker/brokerd_report.c broker/brokerd_report.h \
 	broker/brokerd_rules.c broker/brokerd_rules.h \

@@ -92,11 +92,12 @@ try_both(struct brokerd *b)
 	return right;
 }
 
-/* Wait so long, or until the broker has been told to read its lists. */
-static void
+/* Wait so long, or until the broker was told to read its lists: true. */
+static bool
 wait_for_turn(struct brokerd *b, int64_t us, uint64_t *reloads)
 {
 	struct timespec end;
+	bool reloaded;
 
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += us / 1000000;
@@ -104,8 +105,10 @@ wait_for_turn(struct brokerd *b, int64_t us, uint64_t *reloads)
 	while (b->reloads == *reloads && !atomic_load(&b->stop) &&
 	       pthread_cond_timedwait(&b->changed, &b->lock, &end) == 0)
 		;
+	reloaded = b->reloads != *reloads;
 	*reloads = b->reloads;
 	pthread_mutex_unlock(&b->lock);
+	return reloaded;
 }
 
 void *
@@ -119,7 +122,13 @@ canary_main(void *arg)
 		us = b->conf.canary_us;
 		if (!try_both(b) && us > AFTER_ALARM_US)
 			us = AFTER_ALARM_US;
-		wait_for_turn(b, us, &reloads);
+		/*
+		 * The first after a reload may have been accepted just before
+		 * it, and waited for it: that measures.  The second has seen
+		 * the new lists for certain: that counts.
+		 */
+		if (wait_for_turn(b, us, &reloads))
+			try_both(b);
 	}
 	return NULL;
 }

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -235,6 +236,23 @@ again(struct client *c, int rc, bool established, struct err *err)
 	return established ? CANARY_REFUSED : CANARY_FAILED;
 }
 
+/* RFC 6066 §3: a name, never an address. */
+static void
+set_server_name(struct client *c)
+{
+	struct in6_addr address;
+	char *name;
+
+	if (inet_pton(AF_INET, c->target->host, &address) == 1 ||
+	    inet_pton(AF_INET6, c->target->host, &address) == 1)
+		return;
+	name = strdup(c->target->host);
+	if (name == NULL)
+		abort();
+	SSL_set_tlsext_host_name(c->ssl, name);
+	free(name);
+}
+
 static enum canary_result
 handshake(struct client *c, struct err *err)
 {
@@ -249,8 +267,7 @@ handshake(struct client *c, struct err *err)
 		return CANARY_FAILED;
 	}
 	SSL_set_verify(c->ssl, SSL_VERIFY_PEER, NULL);
-	/* The macro casts away what is const. */
-	SSL_set_tlsext_host_name(c->ssl, (char *)(uintptr_t)c->target->host);
+	set_server_name(c);
 	do {
 		ERR_clear_error();
 		rc = SSL_connect(c->ssl);

@@ -8,8 +8,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "broker/brokerd_status.h"
 
-enum { BROKERD_HOSTS_MAX = 8 };
+enum { BROKERD_HOSTS_MAX = STATUS_HOSTS_MAX };
 
 /* Strings are the environment's where not said otherwise; NULL: not set. */
 struct brokerd_conf {

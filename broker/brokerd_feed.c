@@ -230,10 +230,12 @@ out:
 static void
 measure_skew(struct feed *f, int64_t says_ms, int64_t now_ms)
 {
+	int64_t now_us = clock_mono_us();
+
 	if (f->last_success != 0 && f->text.len > 0 &&
-	    clock_mono_us() - f->last_success <
-		f->b->conf.poll_us + SKEW_WINDOW_US)
-		status_set_skew(f->b->status, says_ms - now_ms);
+	    now_us - f->last_success < f->b->conf.poll_us + SKEW_WINDOW_US)
+		status_set_skew(
+		    f->b->status, f->index, says_ms - now_ms, now_us);
 }
 
 /* The answer's text, when it is another than the last; false when it is bad. */

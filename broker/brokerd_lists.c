@@ -15,8 +15,8 @@ enum { LOOK_S = 1, EXPIRES_SOON_S = 86400 };
 
 /* ------------------------------------------------------------- the lists */
 
-static struct list *
-find_list(struct lists *lists, const char *ski)
+struct list *
+lists_find(struct lists *lists, const char *ski)
 {
 	size_t i;
 
@@ -30,7 +30,7 @@ find_list(struct lists *lists, const char *ski)
 static struct list *
 get_list(struct lists *lists, const struct issuer *issuer)
 {
-	struct list *list = find_list(lists, issuer->ski);
+	struct list *list = lists_find(lists, issuer->ski);
 
 	if (list != NULL)
 		return list;
@@ -69,7 +69,7 @@ update_file(struct lists *lists)
 	if (lists->file == NULL)
 		return;
 	for (i = 0; i < lists->issuers->count; i++) {
-		list = find_list(lists, lists->issuers->item[i].ski);
+		list = lists_find(lists, lists->issuers->item[i].ski);
 		/* One that has expired is as good as none, but no better. */
 		if (list != NULL && list->map != NULL &&
 		    list->next_update > now)
@@ -154,7 +154,7 @@ report(struct lists *lists)
 	size_t i, count = 0;
 
 	for (i = 0; i < lists->issuers->count; i++) {
-		list = find_list(lists, lists->issuers->item[i].ski);
+		list = lists_find(lists, lists->issuers->item[i].ski);
 		look_at(&worst, &lists->issuers->item[i], list, now);
 		if (list == NULL || list->map == NULL)
 			continue;

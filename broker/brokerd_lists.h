@@ -74,14 +74,30 @@ void lists_refuse_foreign(struct lists *lists);
 void lists_take_offer(struct lists *lists, struct list *list,
     const struct issuer *issuer, const struct list_offer *offer);
 
-/*
- * Take the lists in the folder over that its state names, whatever the clock
- * says: they were good when they were installed.
- */
-void lists_restore(struct lists *lists);
+/* Hold a list that was read, whose map is taken over; the old is let go of. */
+void lists_hold(struct list *list, const struct crl_read *crl, const char *name,
+    struct file_map *map);
+
+/* Say why one was not taken. */
+void lists_refuse(struct lists *lists, const char *from, const char *ski,
+    const char *name, enum refusal why, const struct err *err);
 
 /* Write into the state of the folder what is held now. */
 bool lists_put(struct lists *lists, struct err *err);
+
+/* ------------------------------------------------ brokerd_lists_restore.c */
+
+/*
+ * Take over the lists in the folder that its state names, whatever the clock
+ * says: they were good when they were installed.  What is missing there is
+ * looked for in the broker's file.
+ */
+void lists_restore(struct lists *lists);
+
+/* --------------------------------------------------------- brokerd_lists.c */
+
+/* A CA's list; NULL: there is none. */
+struct list *lists_find(struct lists *lists, const char *ski);
 
 /* "crl" and the SKI: what a list is called in the log. */
 enum { LISTS_WHAT_LEN = 4 + FEED_SKI_LEN };

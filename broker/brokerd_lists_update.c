@@ -39,9 +39,8 @@ lists_put(struct lists *lists, struct err *err)
 	return ok;
 }
 
-/* Hold a list that was read; the old one is let go of by the caller. */
-static void
-hold(struct list *list, const struct crl_read *crl, const char *name,
+void
+lists_hold(struct list *list, const struct crl_read *crl, const char *name,
     struct file_map *map)
 {
 	list->map = map;
@@ -70,9 +69,9 @@ log_list(const struct list *list, int64_t cost_us)
 	log_event(LOG_LEVEL_INFO, "crl", fields);
 }
 
-static void
-refuse(struct lists *lists, const char *from, const char *ski, const char *name,
-    enum refusal why, const struct err *err)
+void
+lists_refuse(struct lists *lists, const char *from, const char *ski,
+    const char *name, enum refusal why, const struct err *err)
 {
 	char what[LISTS_WHAT_LEN + 1];
 
@@ -103,7 +102,7 @@ install(struct lists *lists, struct list *list, const struct crl_read *crl,
 
 	if (draft->fd >= 0 && !file_draft_keep(draft, name, true, err))
 		return false;
-	hold(list, crl, name, file_map_ref(map));
+	lists_hold(list, crl, name, file_map_ref(map));
 	if (lists_put(lists, err)) {
 		file_map_unref(old.map);
 		return true;
@@ -132,7 +131,7 @@ refused(struct lists *lists, const struct list *list,
     const struct list_offer *offer, size_t host, enum refusal why,
     const struct err *err)
 {
-	refuse(
+	lists_refuse(
 	    lists, lists->b->conf.url[host], list->ski, offer->name, why, err);
 	/* A host that hangs must not hang us once for every CA. */
 	if (why == REFUSED_UNREACHABLE || why == REFUSED_TLS)
@@ -238,50 +237,4 @@ lists_take_offer(struct lists *lists, struct list *list,
 		accepted(lists, list, offer);
 		log_list(list, cost);
 	}
-}
-
-/* -------------------------------------------------------------- at start */
-
-static bool
-restore(struct lists *lists, struct list *list, const struct feed_crl *from)
-{
-	const struct issuer *issuer = issuers_find(lists->issuers, from->ski);
-	enum refusal why = REFUSED_MALFORMED;
-	struct file_map *map = NULL;
-	struct err err = {0};
-	struct crl_read crl;
-
-	if (issuer == NULL)
-		return false;
-	map = folder_map(&lists->b->folder, from->name, &err);
-	if (map != NULL &&
-	    crl_read_open(
-		file_map_data(map), file_map_len(map), true, &crl, &err) &&
-	    trust_check_crl(
-		&crl, issuer, from->number, crl.this_update, &why, &err)) {
-		memcpy(list->ski, from->ski, sizeof(list->ski));
-		hold(list, &crl, from->name, map);
-		return true;
-	}
-	file_map_unref(map);
-	refuse(lists, lists->b->folder.path, from->ski, from->name, why, &err);
-	return false;
-}
-
-void
-lists_restore(struct lists *lists)
-{
-	struct feed_state *state = malloc(sizeof(*state));
-	size_t i;
-
-	if (state == NULL)
-		abort();
-	pthread_mutex_lock(&lists->b->lock);
-	*state = lists->b->state;
-	pthread_mutex_unlock(&lists->b->lock);
-	for (i = 0; i < state->crl_count; i++)
-		if (restore(lists, &lists->item[lists->count], &state->crl[i]))
-			lists->count++;
-	free(state);
-	lists->restored = true;
 }

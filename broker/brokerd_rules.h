@@ -44,7 +44,7 @@ int64_t rules_state_time(int64_t says_ms, int64_t now_ms);
 enum {
 	RULES_SHARE = 10,	       /* at most a tenth of the time */
 	RULES_RELOAD_MIN_US = 1000000, /* two reloads at least so far apart */
-	RULES_RELOAD_ENTRY_NS = 1500,  /* what an entry costs the broker */
+	RULES_RELOAD_ENTRY_NS = 2000,  /* what an entry costs the broker */
 	RULES_RELOAD_MAX_US = 60000000 /* a measured cost is cut here */
 };
 

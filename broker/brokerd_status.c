@@ -24,6 +24,11 @@ struct complaint {
 struct status {
 	pthread_mutex_t lock;
 	struct status_view now;
+	struct {
+		bool known;
+		int64_t ms;
+		int64_t at; /* of clock_mono_us */
+	} skew[STATUS_HOSTS_MAX];
 	struct complaint *complaints;
 	size_t complaint_count;
 };
@@ -119,11 +124,32 @@ status_free(struct status *status)
 	free(status);
 }
 
+/* Of several hosts, the one that is off most: the alarm must not flicker. */
+static void
+view_skew(const struct status *status, int64_t now_us, struct status_view *out)
+{
+	int64_t ms;
+	size_t i;
+
+	out->have_skew = false;
+	out->skew_ms = 0;
+	for (i = 0; i < STATUS_HOSTS_MAX; i++) {
+		if (!status->skew[i].known ||
+		    now_us - status->skew[i].at > STATUS_SKEW_US)
+			continue;
+		ms = status->skew[i].ms;
+		if (!out->have_skew || llabs(ms) > llabs(out->skew_ms))
+			out->skew_ms = ms;
+		out->have_skew = true;
+	}
+}
+
 void
-status_view(struct status *status, struct status_view *out)
+status_view(struct status *status, int64_t now_us, struct status_view *out)
 {
 	pthread_mutex_lock(&status->lock);
 	*out = status->now;
+	view_skew(status, now_us, out);
 	pthread_mutex_unlock(&status->lock);
 }
 
@@ -229,6 +255,16 @@ status_refuses(
 
 /* --------------------------------------------------------------- alarms */
 
+/* A text that is one line, whoever it came from. */
+static void
+copy_line(char out[STATUS_DETAIL_MAX], const char *text)
+{
+	snprintf(out, STATUS_DETAIL_MAX, "%s", text);
+	for (; *out != '\0'; out++)
+		if ((unsigned char)*out < ' ')
+			*out = ' ';
+}
+
 static void
 set_alarm(struct status *status, enum alarm alarm, bool on, const char *text)
 {
@@ -242,8 +278,7 @@ set_alarm(struct status *status, enum alarm alarm, bool on, const char *text)
 	pthread_mutex_lock(&status->lock);
 	changed = status->now.alarm[alarm] != on;
 	status->now.alarm[alarm] = on;
-	snprintf(status->now.alarm_text[alarm],
-	    sizeof(status->now.alarm_text[alarm]), "%s", text);
+	copy_line(status->now.alarm_text[alarm], text);
 	pthread_mutex_unlock(&status->lock);
 	if (changed)
 		log_event(on ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
@@ -289,11 +324,13 @@ status_set_success(struct status *status, int64_t now_ms)
 }
 
 void
-status_set_skew(struct status *status, int64_t skew_ms)
+status_set_skew(
+    struct status *status, size_t host, int64_t skew_ms, int64_t now_us)
 {
 	pthread_mutex_lock(&status->lock);
-	status->now.have_skew = true;
-	status->now.skew_ms = skew_ms;
+	status->skew[host].known = true;
+	status->skew[host].ms = skew_ms;
+	status->skew[host].at = now_us;
 	pthread_mutex_unlock(&status->lock);
 }
 

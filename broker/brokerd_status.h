@@ -14,7 +14,11 @@
 #include "base/err.h"
 #include "encoding/feed.h"
 
-enum { STATUS_DETAIL_MAX = 200 };
+enum {
+	STATUS_DETAIL_MAX = 200,
+	STATUS_HOSTS_MAX = 8,
+	STATUS_SKEW_US = 60000000 /* so long does a measurement count */
+};
 
 /* Why a file that was served is not taken. */
 enum refusal {
@@ -78,7 +82,7 @@ struct status_view {
 	int64_t state_time_ms; /* unix milliseconds, as all _ms */
 	int64_t last_success_ms;
 	bool have_skew;
-	int64_t skew_ms; /* the feed's clock less ours */
+	int64_t skew_ms; /* a host's clock less ours, the largest of late */
 	struct status_crl crl[FEED_CRLS_MAX];
 	size_t crl_count;
 	uint64_t refused[REFUSALS];
@@ -99,8 +103,9 @@ struct status;
 struct status *status_new(void);
 void status_free(struct status *status);
 
-/* A copy of it all. */
-void status_view(struct status *status, struct status_view *out);
+/* A copy of it all, at that moment of clock_mono_us. */
+void status_view(
+    struct status *status, int64_t now_us, struct status_view *out);
 
 /*
  * A file was refused: from where (a URL, or NULL), what it was for ("state",
@@ -128,7 +133,8 @@ void status_quiet(struct status *status, enum alarm alarm);
 /* The facts. */
 void status_set_state(struct status *status, uint64_t sequence, int64_t ms);
 void status_set_success(struct status *status, int64_t now_ms);
-void status_set_skew(struct status *status, int64_t skew_ms);
+void status_set_skew(
+    struct status *status, size_t host, int64_t skew_ms, int64_t now_us);
 void status_set_crls(
     struct status *status, const struct status_crl *crl, size_t count);
 void status_add_hooks(struct status *status, uint64_t run, uint64_t failed);

@@ -60,10 +60,10 @@ load(struct crls *s)
 	/* What differs then is an error; later changes are none. */
 	if (s->lists.loaded && as_of == s->work.sequence)
 		judge(s, lists_follow(&s->lists, s->db, as_of));
-	result = lists_load(&s->lists, s->db, as_of, &found);
+	result =
+	    lists_load(&s->lists, s->db, as_of, clock_wall_ms() / 1000, &found);
 	now = clock_mono_us();
-	s->load_us =
-	    now + (result == LISTS_ISSUERS ? SECOND_US : LOAD_AGAIN_US);
+	s->load_us = now + (result == LISTS_FAILED ? LOAD_AGAIN_US : SECOND_US);
 	s->load_failing = result == LISTS_FAILED;
 	if (!judge(s, result))
 		return false;

@@ -15,7 +15,7 @@ enum {
 	BUSY = 9 /* times as long idle: never busy more than a tenth */
 };
 
-#define DELAY_MAX_US (60 * SECOND_US)
+#define DELAY_MAX_US (15 * SECOND_US)
 
 /* ---------------------------------------------------------- how it went */
 
@@ -236,6 +236,26 @@ record(struct crls *s, struct ca *ca, const struct publication_crl *crl,
 	    "the database did not say that it was recorded");
 }
 
+/*
+ * Leave out what has ended, one CRL later (RFC 5280 §3.3).  What a clock that
+ * was ahead took for ended must come back: then all is read again first.
+ */
+static bool
+leave_out(struct crls *s, struct ca *ca)
+{
+	int64_t now_s = clock_wall_ms() / 1000,
+		seen = ca->published.this_update;
+
+	if (ca->expired_before > now_s) {
+		log_msg(LOG_LEVEL_WARN, "clock-went-back", "issuer %d", ca->id);
+		s->want_load = true;
+		s->load_as_of = 0;
+		return false;
+	}
+	lists_expire(ca, seen < now_s ? seen : now_s);
+	return true;
+}
+
 void
 crls_make(struct crls *s, struct ca *ca)
 {
@@ -244,8 +264,11 @@ crls_make(struct crls *s, struct ca *ca)
 	struct publication_crl crl;
 	struct store_file file;
 
-	/* One CRL beyond its certificate's end an entry stays (§3.3). */
-	lists_expire(ca, ca->published.this_update);
+	/* A key that has just come; that it can't be loaded is said elsewhere.
+	 */
+	keys_refresh(s->d->keys, NULL);
+	if (!leave_out(s, ca))
+		return;
 	crl = next_crl(s, ca);
 	if (!crl_file_write(s->d->store, ca, s->d->keys, &crl, &file, &err)) {
 		failed(ca, &err);

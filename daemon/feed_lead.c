@@ -12,6 +12,7 @@
 #define EAGER_US (30 * MS) /* of who follows, just after a notification */
 #define EAGER_FOR_US (300 * MS)
 #define STATUS_US (5000 * MS)
+#define AGE_US (2000 * MS)
 #define PRUNE_US (60000 * MS)
 
 enum { LEASE_S = 5, CLAIM_MAX = 10000 };
@@ -54,23 +55,25 @@ check_age(struct feed *f, int64_t sequence)
 	    sequence, front_sequence(f->d->front));
 	store_hold(f->d->store, true);
 	f->base.generation = 0;
+	know(f, sequence);
 	board_want_load(f->d->board);
+	/* Others must see that, too, before a claim makes it newer. */
+	f->publish_us = clock_mono_us() + AGE_US;
 }
 
 static bool
-look_at_status(struct feed *f, int64_t now)
+look_at_status(struct feed *f, int64_t now, struct publication_status *status)
 {
-	struct publication_status status;
-	enum publication_result result = publication_status(f->db, &status);
+	enum publication_result result = publication_status(f->db, status);
 
 	feed_heard(f, result);
 	if (result != PUBLICATION_DONE)
 		return false;
 	f->status_us = now + STATUS_US;
-	board_unclaimed(f->d->board, status.unclaimed, status.unclaimed_age);
-	check_age(f, status.sequence);
+	board_unclaimed(f->d->board, status->unclaimed, status->unclaimed_age);
+	check_age(f, status->sequence);
 	if (f->epoch == 0)
-		know(f, status.sequence);
+		know(f, status->sequence);
 	return true;
 }
 
@@ -98,22 +101,27 @@ feed_take_lease(struct feed *f, int64_t now)
 	    f->db, store_holder(f->d->store), LEASE_S, &epoch);
 	feed_heard(f, result);
 	f->lease_us = now + (f->answers ? LEASE_US : FOLLOW_US);
-	if (result == PUBLICATION_LOST)
-		set_epoch(f, 0);
-	/* Before anything is claimed: that makes it newer. */
-	if (result == PUBLICATION_DONE &&
-	    (epoch == f->epoch || look_at_status(f, now)))
+	if (result == PUBLICATION_LOST || result == PUBLICATION_DONE)
 		set_epoch(f, epoch);
 }
 
 /* Number all that waits. */
 static void
-claim(struct feed *f)
+claim(struct feed *f, int64_t now)
 {
 	int64_t above = (int64_t)front_sequence(f->d->front);
 	int64_t sequence = f->known, claimed;
+	struct publication_status status;
 	enum publication_result result;
 
+	/* Look first: a claim makes an old database a newer one. */
+	if (!look_at_status(f, now, &status) || now < f->publish_us)
+		return;
+	if (status.unclaimed == 0 && status.sequence > 0 &&
+	    status.sequence >= above) {
+		know(f, status.sequence);
+		return;
+	}
 	do {
 		claimed = 0;
 		/* Above 0 at least: a base from 0 to 0 says nothing. */
@@ -140,6 +148,8 @@ feed_prune(struct feed *f, int64_t now)
 void
 feed_look(struct feed *f, int64_t now)
 {
+	struct publication_status status;
+
 	if (f->woken && f->epoch == 0) {
 		f->eager_us = now + EAGER_FOR_US;
 		f->woken = false;
@@ -149,11 +159,11 @@ feed_look(struct feed *f, int64_t now)
 	if (f->epoch > 0 && (f->woken || now >= f->look_us)) {
 		f->look_us = now + LOOK_US;
 		f->woken = false;
-		claim(f);
+		claim(f, now);
 	} else if (f->epoch == 0 && now >= f->look_us) {
 		f->look_us = now + (now < f->eager_us ? EAGER_US : FOLLOW_US);
-		look_at_status(f, now);
+		look_at_status(f, now, &status);
 	}
 	if (now >= f->status_us)
-		look_at_status(f, now);
+		look_at_status(f, now, &status);
 }

@@ -107,7 +107,7 @@ load_entry(void *ctx, const struct publication_entry *entry)
 }
 
 static void
-loading_begin(struct loading *l, struct lists *lists)
+loading_begin(struct loading *l, struct lists *lists, int64_t now)
 {
 	const struct cas *cas = lists->cas;
 	size_t i;
@@ -125,6 +125,8 @@ loading_begin(struct loading *l, struct lists *lists)
 			continue;
 		l->fresh[i] = crl_list_new();
 		l->expired_before[i] = cas->list[i]->recorded.expired_before;
+		if (l->expired_before[i] > now)
+			l->expired_before[i] = now;
 	}
 }
 
@@ -214,7 +216,7 @@ replace(struct loading *l, bool compare, struct lists_found *found)
 }
 
 enum lists_result
-lists_load(struct lists *lists, struct db *db, int64_t as_of,
+lists_load(struct lists *lists, struct db *db, int64_t as_of, int64_t now,
     struct lists_found *found)
 {
 	bool same = lists->loaded && !lists->torn && lists->sequence == as_of;
@@ -222,7 +224,7 @@ lists_load(struct lists *lists, struct db *db, int64_t as_of,
 	struct loading l;
 
 	memset(found, 0, sizeof(*found));
-	loading_begin(&l, lists);
+	loading_begin(&l, lists, now);
 	switch (publication_entries(db, as_of, load_entry, &l)) {
 	case PUBLICATION_DONE:
 		result = sort_all(&l) ? LISTS_DONE : LISTS_FAILED;

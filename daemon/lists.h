@@ -42,11 +42,12 @@ void lists_free(struct lists *lists);
 
 /*
  * Read all as of a sequence, without what had ended for the last recorded CRL
- * of each.  What was there before is compared, when it is of the same sequence,
- * and replaced; when it fails, all is as before.
+ * of each; but with all that hasn't by now (unix seconds), whatever a clock
+ * that was ahead has recorded.  What was there before is compared, when it is
+ * of the same sequence, and replaced; when it fails, all is as before.
  */
 enum lists_result lists_load(struct lists *lists, struct db *db, int64_t as_of,
-    struct lists_found *found);
+    int64_t now, struct lists_found *found);
 
 /* Apply what was claimed since, up to a sequence. */
 enum lists_result lists_follow(

@@ -4,6 +4,8 @@ dist_man_MANS = \
 	docs/pappus.1 \
 	docs/pappus-ca.1 \
 	docs/pappus-admin.8 \
+	docs/pappus-brokerd.8 \
+	docs/pappus-crld.8 \
 	docs/pappus-enroll.8 \
 	docs/pappus-identity.8 \
 	docs/pappus-mosquitto.7

@@ -47,9 +47,10 @@ enum conf_program {
 	CONF_ENROLL = 1,
 	CONF_IDENTITY = 2,
 	CONF_ADMIN = 4,
-	CONF_TOOL = 8,	  /* pappus */
-	CONF_CRLD = 16,	  /* pappus-crld */
-	CONF_BROKERD = 32 /* pappus-brokerd */
+	CONF_TOOL = 8,	   /* pappus */
+	CONF_CRLD = 16,	   /* pappus-crld */
+	CONF_BROKERD = 32, /* pappus-brokerd */
+	CONF_HEALTH = 64   /* pappus-brokerd --health */
 };
 
 /*

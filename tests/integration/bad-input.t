@@ -52,7 +52,7 @@ sub all_workers
 }
 my $written = written();
 my $workers = all_workers();
-like($written, qr/^(?:\w{32}\|){4}4\|1\|0\|10$/, 'what is there at first');
+like($written, qr/^(?:\w{32}\|){4}4\|1\|0\|11$/, 'what is there at first');
 like($workers, qr/^(?:\w+: \d+ \d+ ?){3}$/, 'two workers each');
 
 # Bytes of a request.  A header without a colon is sent as it is.

@@ -174,6 +174,14 @@ subtest 'after a reload they try at once' => sub {
 	over('a list that doesn\'t', 'good');
 };
 
+{
+	local $brokerd->{env} = { PAPPUS_FEED_DIR => $env->{PAPPUS_FEED_DIR} };
+	is(($brokerd->health)[0], 0, '--health needs the folder alone');
+	local $brokerd->{env} = {};
+	my ($status, $line) = $brokerd->health;
+	is($status, 2, 'but that it needs');
+	like($line, qr/^unknown: PAPPUS_FEED_DIR is not set/, 'and says so');
+}
 is($brokerd->stop, 0, 'ends when it is told to');
 SKIP: {
 	skip 'faketime is not there', 2 if system('which faketime >/dev/null') != 0;

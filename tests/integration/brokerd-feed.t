@@ -38,6 +38,8 @@ subtest 'changes follow' => sub {
 	is_deeply([denied()], [@devices[0 .. 3]], 'with the same devices');
 };
 
+cmp_ok($b->host->most_at_once, '>', 10, 'all over the same connection');
+
 subtest 'time alone' => sub {
 	$b->news;
 	my $before = $b->state;

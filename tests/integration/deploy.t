@@ -446,7 +446,7 @@ sub programs
 	write_file('/etc/systemd/system/pappus-brokerd.service', $brokerd);
 	my @said = map { ok_within("§7 block $_", (blocks(7))[$_]) }
 	    0 .. blocks(7) - 1;
-	like($said[-1], qr/^.*pappus: deny-list.*\n.*ok/m,
+	like($said[-1], qr/^.*pappus: deny-list.*\nfine:/m,
 	    'the plugin has a list, and brokerd is fine');
 }
 
@@ -524,7 +524,7 @@ sub backup
 {
 	my $today = ok_within('today', 'date +%F') =~ s/\n//r;
 	my ($archive, $nightly) = below('The database', $today);
-	my ($list) = below('What to keep beside it', $today);
+	my ($copy, $list) = below('What to keep beside it', $today);
 	my ($pack, $look) = below('The keys', $today);
 	my ($stop, $replay, $load, $unpack, $recover, $start) =
 	    below('Restore', $today);
@@ -547,6 +547,10 @@ sub backup
 	    . 'application/json" --cacert /var/lib/pappus/public/ca/root.pem -d '
 	    . "'{\"reason\":\"stolen\"}' "
 	    . "https://localhost:8444/admin/v1/devices/$id/deny");
+	# To a host that is here.
+	$copy =~ s{^rsync -a (\S+) backup:(\S+)$}{cp -r $1 $2}m
+	    or fail('how the feed is copied');
+	ok_within('the feed is kept', $copy);
 	$in_keep->('the list of denials', $list);
 	is($in_keep->('holds', 'cat denied.txt'), "$id denied\n", 'that one');
 	ok_within('a copy that was cut off',

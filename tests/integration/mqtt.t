@@ -93,6 +93,15 @@ subtest 'a service' => sub {
 	my $service = { id => $id, certificate => $pki->path('leaf.crt'),
 		key => $pki->path('backend.key') };
 	isnt(finish(publish($service, 'x')), 0, 'is a stranger at first');
+	{
+		local $ENV{PAPPUS_DATABASE} = 'host=' . $stack->run
+		    . '/pg dbname=pappus user=pappus_setup passfile='
+		    . $stack->run . '/pgpass';
+		my ($status, undef, $err) = Pappus::Test::run_command('',
+		    "$ENV{PAPPUS_BUILDDIR}/pappus", 'issuer', 'register', '--dir',
+		    $pki->path('service'));
+		is($status, 0, 'its sub-CA is registered') or diag($err);
+	}
 
 	my $conf = $stack->run . '/mosquitto';
 	my %saved = map { $_ => slurp("$conf/$_") } qw(clients.pem acl);
@@ -111,6 +120,8 @@ subtest 'a service' => sub {
 	}
 	ok(wait_until(5, sub {
 		IO::Socket::INET->new("127.0.0.1:$port") }), 'the broker knows it');
+	ok(wait_until(10, sub { finish(publish($service, 'x')) == 0 }),
+	    'and, by the feed, the plugin') or diag($stack->log('brokerd'));
 	my $all = subscribed($service, 'devices/#');
 	is(finish(publish($one, "devices/$one->{id}/state")), 0, 'a device sends');
 	is(finish($all), 0, 'which the service receives');
@@ -171,7 +182,8 @@ subtest 'a broker whose certificate comes from elsewhere' => sub {
 	# On the same port, with the same clients' CAs.
 	my $dir = "$elsewhere/run";
 	mkdir $dir;
-	spew("$dir/$_", slurp("$conf/$_")) for qw(clients.pem acl);
+	spew("$dir/$_", slurp("$conf/$_"))
+	    for qw(clients.pem acl pappus_mosquitto.so);
 	spew("$dir/mosquitto.crt", slurp($server->{certificate}));
 	spew("$dir/mosquitto.key", slurp($server->{key}));
 	spew("$dir/mosquitto.conf", slurp("$conf/mosquitto.conf")

@@ -96,14 +96,15 @@ sub found_in_processes
 saw_token($stack->{admin_token}, 'admin token');
 my %home;	# of the keys that lie in files: where each may
 for ([root => 'root/root.key'],
-	[device => 'ca/device/ca.key', 'identity/keys/ca.key'],
-	[server => 'ca/server/ca.key'],
+	[device => 'ca/device/ca.key', 'identity/keys/ca.key',
+		'crld/keys/device.key'],
+	[server => 'ca/server/ca.key', 'crld/keys/server.key'],
 	[nginx => 'server/nginx.key', 'nginx/nginx.key'],
 	[mosquitto => 'server/mosquitto.key', 'mosquitto/mosquitto.key']) {
-	my ($name, $file, $copy) = @$_;
+	my ($name, $file, @copies) = @$_;
 	saw_key(slurp("$dir/$file"), "$name key");
 	$home{"$dir/$file"} = 1;
-	$home{$stack->run . "/$copy"} = 1 if $copy;
+	$home{$stack->run . "/$_"} = 1 for @copies;
 }
 $home{"$dir/admin-token"} = 1;
 
@@ -145,8 +146,8 @@ subtest 'the road' => sub {
 	spew("$own/key", $json->{device_private_key_pem});
 	my ($status) = Pappus::Test::run_command('', 'mosquitto_pub', '-h',
 	    'localhost', '-p', $stack->setting('MQTT_PORT'), '--cafile',
-	    $stack->root_file, '--cert', "$own/crt", '--key', "$own/key", '-t',
-	    "devices/$json->{device_id}/x", '-m', 'x');
+	    $stack->root_file, '--cert', "$own/crt", '--key', "$own/key", '-i',
+	    $json->{device_id}, '-t', "devices/$json->{device_id}/x", '-m', 'x');
 	is($status, 0, 'published');
 	my $path = "/devices/$devices[1]{device_id}";
 	is($stack->admin('POST', "$path/$_", document => { reason => 'test' })

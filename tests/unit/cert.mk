@@ -46,10 +46,8 @@ tests_unit_check_urls_LDADD = $(cert_ldadd)
 endif
 
 # make tests/integration/issue_devices: the tests that need them do that.
-test_tools = tests/integration/issue_devices tests/integration/make_crl \
+test_tools += tests/integration/issue_devices tests/integration/make_crl \
 	tests/integration/make_feed tests/integration/write_crl
-EXTRA_PROGRAMS += $(test_tools)
-CLEANFILES += $(test_tools)
 tests_integration_issue_devices_SOURCES = tests/integration/issue_devices.c
 tests_integration_issue_devices_LDADD = libpappus-ca.a libpappus.a $(CRYPTO_LIBS)
 tests_integration_make_crl_SOURCES = tests/integration/make_crl.c

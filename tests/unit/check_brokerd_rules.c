@@ -87,8 +87,8 @@ END_TEST
 START_TEST(a_reload_costs_by_size_or_as_measured)
 {
 	ck_assert_int_eq(rules_reload_cost(0, 0), 0);
-	ck_assert_int_eq(rules_reload_cost(1000000, 0), 1500000);
-	ck_assert_int_eq(rules_reload_cost(1000000, 1499999), 1500000);
+	ck_assert_int_eq(rules_reload_cost(1000000, 0), 2000000);
+	ck_assert_int_eq(rules_reload_cost(1000000, 1999999), 2000000);
 	ck_assert_int_eq(rules_reload_cost(1000000, 3000000), 3000000);
 	ck_assert_int_eq(rules_reload_cost(UINT64_MAX, 0), RULES_RELOAD_MAX_US);
 	ck_assert_int_eq(rules_reload_cost(1, INT64_MAX), RULES_RELOAD_MAX_US);

@@ -58,7 +58,7 @@ START_TEST(a_refusal_is_told_once_a_change)
 	status_refuse(s, "https://a/", "crl 1", "n2", REFUSED_IDP, "x");
 	status_refuse(s, "https://b/", "crl 1", "n2", REFUSED_IDP, "x");
 	ck_assert_int_eq(logged("event=refused"), 4);
-	status_view(s, &view);
+	status_view(s, 0, &view);
 	ck_assert_uint_eq(view.refused[REFUSED_DIGEST], 2);
 	ck_assert_uint_eq(view.refused[REFUSED_IDP], 2);
 	ck_assert_uint_eq(view.refused[REFUSED_TLS], 0);
@@ -113,7 +113,7 @@ START_TEST(complaints_without_end)
 		snprintf(what, sizeof(what), "crl %d", i);
 		status_refuse(s, "https://a/", what, "", REFUSED_FOREIGN, "x");
 	}
-	status_view(s, &view);
+	status_view(s, 0, &view);
 	ck_assert_uint_eq(view.refused[REFUSED_FOREIGN], 5000);
 	status_free(s);
 }
@@ -129,19 +129,56 @@ START_TEST(an_alarm_is_told_when_it_comes_and_goes)
 	status_alarm(s, ALARM_CLOCK, "off by %d", 62);
 	ck_assert_int_eq(logged("event=alarm "), 1);
 	ck_assert_int_eq(logged("level=error"), 1);
-	status_view(s, &view);
+	status_view(s, 0, &view);
 	ck_assert(view.alarm[ALARM_CLOCK]);
 	ck_assert(!view.alarm[ALARM_BROKER]);
 	ck_assert_str_eq(view.alarm_text[ALARM_CLOCK], "off by 62");
 	status_quiet(s, ALARM_CLOCK);
 	status_quiet(s, ALARM_CLOCK);
 	ck_assert_int_eq(logged("event=alarm-over"), 1);
-	status_view(s, &view);
+	status_view(s, 0, &view);
 	ck_assert(!view.alarm[ALARM_CLOCK]);
 	status_free(s);
 }
 END_TEST
 
-UNIT_MAIN("brokerd_status", a_refusal_is_told_once_a_change,
-    that_it_is_taken_again_is_told_too, what_is_refused_at_present,
-    complaints_without_end, an_alarm_is_told_when_it_comes_and_goes)
+START_TEST(an_alarm_is_one_line)
+{
+	struct status *s = begin();
+
+	status_alarm(s, ALARM_BROKER, "a\nend\nb\x1b");
+	status_view(s, 0, &view);
+	ck_assert_str_eq(view.alarm_text[ALARM_BROKER], "a end b ");
+	status_free(s);
+}
+END_TEST
+
+START_TEST(of_several_clocks_the_worst_counts_for_a_while)
+{
+	struct status *s = begin();
+
+	status_view(s, 0, &view);
+	ck_assert(!view.have_skew);
+	status_set_skew(s, 0, 10, 1000);
+	status_set_skew(s, 3, -70000, 2000);
+	status_set_skew(s, 7, 500, 3000);
+	status_view(s, 3000, &view);
+	ck_assert(view.have_skew);
+	ck_assert_int_eq(view.skew_ms, -70000);
+	status_view(s, 2001 + STATUS_SKEW_US, &view);
+	ck_assert_int_eq(view.skew_ms, 500);
+	status_view(s, 3001 + STATUS_SKEW_US, &view);
+	ck_assert(!view.have_skew);
+	status_set_skew(s, 3, 0, 4000);
+	status_view(s, 4000, &view);
+	ck_assert(view.have_skew);
+	ck_assert_int_eq(view.skew_ms, 500);
+	status_free(s);
+}
+END_TEST
+
+UNIT_MAIN("brokerd_status", an_alarm_is_one_line,
+    of_several_clocks_the_worst_counts_for_a_while,
+    a_refusal_is_told_once_a_change, that_it_is_taken_again_is_told_too,
+    what_is_refused_at_present, complaints_without_end,
+    an_alarm_is_told_when_it_comes_and_goes)

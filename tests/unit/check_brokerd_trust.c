@@ -74,7 +74,7 @@ refused(enum refusal why)
 {
 	static struct status_view view;
 
-	status_view(status, &view);
+	status_view(status, 0, &view);
 	return view.refused[why];
 }
 

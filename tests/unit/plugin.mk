@@ -32,8 +32,7 @@ tests_unit_check_plugin_sessions_LDADD = $(plugin_ldadd)
 endif
 
 # make tests/integration/mqtt_probe: the tests that need it do that.
-EXTRA_PROGRAMS += tests/integration/mqtt_probe
-CLEANFILES += tests/integration/mqtt_probe
+test_tools += tests/integration/mqtt_probe
 tests_integration_mqtt_probe_SOURCES = tests/integration/mqtt_probe.c \
 	tests/integration/mqtt_packet.c tests/integration/mqtt_packet.h
 tests_integration_mqtt_probe_LDADD = libpappus.a $(SSL_LIBS) $(CRYPTO_LIBS)

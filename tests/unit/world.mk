@@ -22,7 +22,7 @@ tests_unit_check_statement_LDADD = $(world_ldadd)
 endif
 
 # make tests/integration/publication_calls: the tests that need it do that.
-EXTRA_PROGRAMS += tests/integration/publication_calls
+test_tools += tests/integration/publication_calls
 tests_integration_publication_calls_SOURCES = \
 	tests/integration/publication_calls.c
 tests_integration_publication_calls_LDADD = libpappus.a $(world_libs)

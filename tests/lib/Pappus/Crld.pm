@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: ISC
 # A pappus-crld of a test's own, started from the build folder beside a stack
-# (Pappus::Test), with copies of its CAs' keys and a public folder of its own;
-# and what it has published, read and verified as strangers would.
+# (Pappus::Test), whose own is ended, with copies of its CAs' keys and a public
+# folder of its own; and what it has published, read and verified as strangers
+# would.
 #
 #	my $crld = Pappus::Crld->new($stack, 'first');
 #	$crld->start;
@@ -24,6 +25,8 @@ sub new
 {
 	my ($class, $stack, $name, %option) = @_;
 	my $dir = $stack->tmp . "/crld-$name";
+	# Or that one would lead.
+	$stack->stack('stop', 'crld') if !$stack->{crld_ended}++;
 	my $self = bless { stack => $stack, name => $name, dir => $dir,
 		env => $option{env} // {}, public => $option{public} // "$dir/public",
 		keys => "$dir/keys", log => "$dir/log" }, $class;
@@ -137,6 +140,14 @@ sub metric
 	my $text = eval { slurp($self->metrics_file) } // return;
 	my $labels = defined $label ? qr/\{[^}]*$label="\Q$value\E"[^}]*\}/ : '';
 	return $text =~ /^pappus_$name$labels (-?\d+)$/m ? $1 : undef;
+}
+
+# The number of the stack's CA for that purpose.
+sub issuer
+{
+	my ($self, $purpose) = @_;
+	return $self->{stack}->psql('postgres', 'SELECT min(issuer_id) FROM'
+	    . " pappus.issuers WHERE purpose = '$purpose'");
 }
 
 sub alarm { return $_[0]->metric('crld_alarm', what => $_[1]) }

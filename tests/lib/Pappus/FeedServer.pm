@@ -54,7 +54,8 @@ pid $self->{dir}/nginx.pid;
 error_log $self->{dir}/nginx.log;
 events { worker_connections 512; }
 http {
-	access_log off;
+	log_format it '\$connection \$connection_requests \$uri';
+	access_log $self->{dir}/access it;
 	$temp
 	server {
 		listen 127.0.0.1:$self->{port} ssl;
@@ -83,6 +84,15 @@ sub up
 	wait_until(20, sub { IO::Socket::INET->new("127.0.0.1:$self->{port}") })
 	    or die "nginx doesn't start: ", slurp("$self->{dir}/nginx.log");
 	return;
+}
+
+# The most requests that came over one connection.
+sub most_at_once
+{
+	my ($self) = @_;
+	my ($most) = sort { $b <=> $a } slurp("$self->{dir}/access")
+	    =~ /^\d+ (\d+) /mg;
+	return $most;
 }
 
 # Nobody listens any more.

@@ -67,4 +67,19 @@ END
 	return "$base.crl";
 }
 
+# One of so many entries beside serials, by tests/integration/make_crl.
+sub large
+{
+	my ($self, $ca, $number, $count, @serials) = @_;
+	my $file = "$self->{dir}/" . ++$self->{made} . '.crl';
+	my $build = $ENV{PAPPUS_BUILDDIR};
+	Pappus::Ceremony->run('', 'make', '-s', '-C', $build,
+		'tests/integration/make_crl');
+	Pappus::Ceremony->run(join("\n", "generate $count",
+		'url ' . $self->url($ca), (map { "$_ 0 " . (time - 60) } @serials), ''),
+		"$build/tests/integration/make_crl", $self->{pki}->path($ca), $number,
+		$file);
+	return $file;
+}
+
 1;
