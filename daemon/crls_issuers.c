@@ -100,8 +100,8 @@ count_them(struct crls *s)
 	too_many = good > DENYLIST_ISSUERS_MAX || good > FEED_CRLS_MAX;
 	if (too_many && !s->too_many)
 		log_msg(LOG_LEVEL_ERROR, "too-many-issuers",
-		    "%zu, of which the feed names the first %d",
-		    good, DENYLIST_ISSUERS_MAX);
+		    "%zu, of which the feed names the first %d", good,
+		    DENYLIST_ISSUERS_MAX);
 	s->too_many = too_many;
 }
 
