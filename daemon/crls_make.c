@@ -324,6 +324,16 @@ is_complete(const struct crls *s)
 	return any;
 }
 
+/* It belongs to the CRLs that made it due: they are idle for longer. */
+static void
+idle_longer(struct crls *s, int64_t took)
+{
+	size_t i;
+
+	for (i = 0; i < s->cas.count; i++)
+		s->cas.list[i]->next_us += (1 + BUSY) * took;
+}
+
 void
 crls_combine(struct crls *s)
 {
@@ -336,6 +346,7 @@ crls_combine(struct crls *s)
 		now = clock_mono_us();
 		s->combine = s->combine_failing = false;
 		s->combine_us = now + BUSY * (now - started);
+		idle_longer(s, now - started);
 		s->combine_delay_us = 0;
 		return;
 	}

@@ -63,9 +63,11 @@ for my $name (qw(identity enroll)) {
 	like($out, qr/^errors by kind: none$/m, "$name: no errors");
 }
 
-my $lists = runs('crl', @quick);
-like($lists, qr/^\Q$_\E +1000 (?: +$number){8}$/m, "crl: $_")
+$out = runs('crl', @quick);
+like($out, qr/^\Q$_\E +1000(?: +$number){8}$/m, "crl: $_")
     for 'Pappus', "OpenSSL's functions";
+like($out, qr/^1000(?: +$number){5}$/m, 'crl: from the start of pappus-crld');
+like($out, qr/^1000 +1(?: +$number){8}$/m, 'crl: one more revocation');
 
 # The peers themselves are built and installed by hand.
 $out = runs('peers', @quick, '--only', 'cfssl');

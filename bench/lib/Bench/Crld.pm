@@ -14,7 +14,7 @@ use Time::HiRes qw(sleep stat time);
 use constant {
 	PATIENCE => 300,     # seconds for anything
 	LOOK => 0.0005,      # between looks at what is published
-	CALM => 10,	     # times as long as a CRL took nothing else follows
+	CALM => 10,          # times as long as a CRL took it is idle
 	IDLE => 0.1,
 };
 
@@ -87,7 +87,7 @@ sub cold ($self) {
 	my $entries = $self->logged('lists-read', 'entries');
 	die "$entries entries instead of $self->{count}\n"
 	    if $entries != $self->{count};
-	$self->rest;
+	$self->rest($ms->{all} - $ms->{read});
 	return { %$ms, rss => $self->peak };
 }
 
@@ -97,11 +97,9 @@ sub peak ($self) {
 	return $kb / 1024;
 }
 
-# Until nothing is due any more.
-sub rest ($self) {
-	my $log = $self->{crld}->log;
-	my @us = $log =~ / event=(?:crl|base|lists-read) .*?\bus=(\d+)/g;
-	sleep IDLE + CALM * max(@us) / 1e6;
+# Until nothing is due any more of what took so many ms.
+sub rest ($self, $ms) {
+	sleep IDLE + CALM * $ms / 1000;
 }
 
 # The names of the delta and of the PEM of all lists.
@@ -143,7 +141,7 @@ sub more ($self) {
 	    crl => sub { $self->inode('crl/device.crl') != $inode },
 	    all => sub { ($self->state)[1] ne $crls });
 	$ms->{busy} = $self->logged('crl', 'us') / 1000;
-	$self->rest;
+	$self->rest($ms->{all});
 	return { %$ms, rss => $self->peak };
 }
 

@@ -307,6 +307,8 @@ sub watch
 {
 	my ($self, $good, $bad) = @_;
 	my $file = $self->path('watch' . ++$self->{watches});
+	# It is built by the first, and not by both at once.
+	$self->{mqtt} //= $self->{broker}->mqtt;
 	my $pid = fork // die "fork: $!";
 	if ($pid == 0) {
 		$SIG{TERM} = sub { $self->{over} = 1 };
