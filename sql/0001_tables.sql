@@ -37,7 +37,12 @@ CREATE TABLE pappus.issuers (
 	-- Whether it issues to projects that name no issuer, too.
 	shared boolean NOT NULL DEFAULT true,
 	registered_at timestamptz NOT NULL DEFAULT now(),
+	-- The root has said that this CA is no more.  Nothing takes that back,
+	-- and no function lets such a CA issue again.
+	revoked_at timestamptz,
 	CONSTRAINT issuers_ski_key UNIQUE (ski),
+	CONSTRAINT issuers_revoked
+		CHECK (revoked_at IS NULL OR state <> 'issuing'),
 	CHECK (not_before < not_after),
 	CHECK ((purpose = 'root') = (parent_id IS NULL)),
 	-- What the leaves were promised to look like is fixed with the issuer.

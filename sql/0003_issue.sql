@@ -225,7 +225,9 @@ BEGIN
 	SELECT c.issuer_id INTO issuer_id
 	FROM pappus.open_certificates(device) c
 	LEFT JOIN pappus.revocations r ON r.serial = c.serial
-	WHERE r.serial IS NULL
+	WHERE r.serial IS NULL AND
+		(SELECT i.revoked_at FROM pappus.issuers i
+		WHERE i.issuer_id = c.issuer_id) IS NULL
 	ORDER BY c.issued_at DESC, c.serial DESC
 	LIMIT 1;
 	IF issuer_id IS NULL THEN

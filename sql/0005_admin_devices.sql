@@ -18,6 +18,20 @@ LANGUAGE sql STABLE AS $$
 		'identity_issued_at', pappus.json_time(d.identity_issued_at))
 $$;
 
+-- How a certificate stands, its end apart: by its own revocation, if there is
+-- one, and by its CA's.
+CREATE FUNCTION pappus.certificate_status(reason smallint,
+	issuer_revoked_at timestamptz)
+RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+	SELECT CASE
+		WHEN reason <> 6 THEN 'revoked'
+		WHEN issuer_revoked_at IS NOT NULL THEN 'issuer_revoked'
+		WHEN reason = 6 THEN 'hold'
+		ELSE 'valid'
+		END
+$$;
+
 -- With its last hundred certificates: for one device, not for lists.
 CREATE FUNCTION pappus.json_device_whole(d pappus.devices) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
@@ -28,11 +42,8 @@ LANGUAGE sql STABLE AS $$
 				'issuer_id', c.issuer_id,
 				'not_before', pappus.json_time(c.not_before),
 				'not_after', pappus.json_time(c.not_after),
-				'status', CASE
-					WHEN r.serial IS NULL THEN 'valid'
-					WHEN r.reason = 6 THEN 'hold'
-					ELSE 'revoked'
-					END,
+				'status', pappus.certificate_status(r.reason,
+					i.revoked_at),
 				'reason', r.reason) ORDER BY c.issued_at, c.serial)
 			FROM
 				(SELECT *
@@ -40,6 +51,7 @@ LANGUAGE sql STABLE AS $$
 				WHERE c.device_id = d.device_id
 				ORDER BY c.issued_at DESC
 				LIMIT 100) c
+			LEFT JOIN pappus.issuers i ON i.issuer_id = c.issuer_id
 			LEFT JOIN pappus.revocations r ON r.serial = c.serial),
 			'[]'))
 $$;
@@ -131,14 +143,16 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pappus, pg_temp AS $$
 	ON CONFLICT (serial) DO NOTHING
 $$;
 
--- ... taken back, and no others.
+-- ... taken back, and no others, but for those that recover found on a CRL.  A
+-- list doesn't say who made them; nearly always it was deny.
 CREATE FUNCTION pappus.device_release(device pappus.devices) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pappus, pg_temp
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 	DELETE FROM pappus.revocations r
 	USING pappus.open_certificates(device) c
-	WHERE r.serial = c.serial AND r.origin = 'deny' AND r.reason = 6
+	WHERE r.serial = c.serial AND r.origin IN ('deny', 'recover')
+		AND r.reason = 6
 $$;
 
 -- For good; holds too, whoever made them, and never what is revoked already.

@@ -14,16 +14,14 @@ LANGUAGE sql STABLE AS $$
 		'not_before', pappus.json_time(c.not_before),
 		'not_after', pappus.json_time(coalesce(c.not_after, r.not_after)),
 		'issued_at', pappus.json_time(c.issued_at),
-		'status', CASE
-			WHEN r.serial IS NULL THEN 'valid'
-			WHEN r.reason = 6 THEN 'hold'
-			ELSE 'revoked'
-			END,
+		'status', pappus.certificate_status(r.reason, i.revoked_at),
 		'reason', r.reason,
 		'revoked_at', pappus.json_time(r.revoked_at))
 	FROM (VALUES (wanted_serial)) AS w (serial)
 	LEFT JOIN pappus.certificates c ON c.serial = w.serial
 	LEFT JOIN pappus.revocations r ON r.serial = w.serial
+	LEFT JOIN pappus.issuers i
+		ON i.issuer_id = coalesce(c.issuer_id, r.issuer_id)
 	LEFT JOIN pappus.devices d ON d.device_id = c.device_id
 $$;
 
@@ -364,7 +362,8 @@ SELECT i.issuer_id, i.parent_id, i.purpose, i.state, i.name, i.ski,
 		ELSE interval '1 year'
 		END) AT TIME ZONE 'UTC' - now()) / 86400))::int
 		AS full_length_days_left,
-	i.crl_url, i.ca_url, i.trust_domain, i.shared, i.registered_at
+	i.crl_url, i.ca_url, i.trust_domain, i.shared, i.registered_at,
+	i.revoked_at
 FROM pappus.issuers i;
 
 CREATE FUNCTION pappus.json_issuer(i audit.issuers) RETURNS jsonb
@@ -383,6 +382,7 @@ LANGUAGE sql STABLE AS $$
 		'trust_domain', i.trust_domain,
 		'shared', i.shared,
 		'registered_at', pappus.json_time(i.registered_at),
+		'revoked_at', pappus.json_time(i.revoked_at),
 		'days_left', i.days_left,
 		'full_length_days_left', i.full_length_days_left)
 $$;

@@ -44,8 +44,9 @@ LEFT JOIN pappus.admin_tokens t ON t.admin_token_id = a.actor;
 CREATE VIEW audit.certificates AS
 SELECT c.serial,
 	CASE
-	WHEN r.reason = 6 THEN 'hold'
-	WHEN r.serial IS NOT NULL THEN 'revoked'
+	WHEN r.reason <> 6 THEN 'revoked'
+	WHEN i.revoked_at IS NOT NULL THEN 'issuer_revoked'
+	WHEN r.serial IS NOT NULL THEN 'hold'
 	WHEN c.not_after <= now() THEN 'expired'
 	ELSE 'valid'
 	END AS status,

@@ -99,12 +99,6 @@ CREATE TABLE pappus.crls (
 		CASE WHEN der IS NULL THEN 0 ELSE 4 END)
 );
 
--- The root has said that a CA is no more.  Nothing takes that back, and no
--- function lets such a CA issue again.
-ALTER TABLE pappus.issuers ADD COLUMN revoked_at timestamptz,
-	ADD CONSTRAINT issuers_revoked
-	CHECK (revoked_at IS NULL OR state <> 'issuing');
-
 -- A number has one spelling.  (Not of what recover may have brought already.)
 ALTER TABLE pappus.revocations DROP CONSTRAINT revocations_serial_check;
 ALTER TABLE pappus.revocations ADD CONSTRAINT revocations_serial_check
@@ -842,115 +836,7 @@ BEGIN
 END
 $$;
 
--- What others see of all this.
-
-CREATE OR REPLACE VIEW audit.issuers AS
-SELECT i.issuer_id, i.parent_id, i.purpose, i.state, i.name, i.ski,
-	sha256(i.certificate) AS certificate_sha256, i.not_before, i.not_after,
-	greatest(0, floor(extract(epoch FROM i.not_after - now()) / 86400))::int
-		AS days_left,
-	greatest(0, floor(extract(epoch FROM (i.not_after AT TIME ZONE 'UTC' -
-		CASE i.purpose
-		WHEN 'root' THEN interval '35 years'
-		WHEN 'device' THEN interval '30 years' - interval '1 hour'
-		ELSE interval '1 year'
-		END) AT TIME ZONE 'UTC' - now()) / 86400))::int
-		AS full_length_days_left,
-	i.crl_url, i.ca_url, i.trust_domain, i.shared, i.registered_at,
-	i.revoked_at
-FROM pappus.issuers i;
-
-CREATE OR REPLACE FUNCTION pappus.json_issuer(i audit.issuers) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-	SELECT jsonb_build_object(
-		'issuer_id', i.issuer_id,
-		'parent_id', i.parent_id,
-		'purpose', i.purpose,
-		'state', i.state,
-		'name', i.name,
-		'ski', encode(i.ski, 'hex'),
-		'not_before', pappus.json_time(i.not_before),
-		'not_after', pappus.json_time(i.not_after),
-		'crl_url', i.crl_url,
-		'ca_url', i.ca_url,
-		'trust_domain', i.trust_domain,
-		'shared', i.shared,
-		'registered_at', pappus.json_time(i.registered_at),
-		'revoked_at', pappus.json_time(i.revoked_at),
-		'days_left', i.days_left,
-		'full_length_days_left', i.full_length_days_left)
-$$;
-
--- As in 0003, but a certificate of a revoked CA is not good.
-CREATE OR REPLACE FUNCTION pappus.device_ca(device_id text, token_sha256 bytea,
-	issuer_ids int[], OUT outcome text, OUT issuer_id int)
-LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pappus, pg_temp
-SET enable_seqscan = off
-AS $$
-#variable_conflict use_column
-DECLARE
-	device pappus.devices;
-BEGIN
-	SELECT d.* INTO device
-	FROM pappus.devices d
-	WHERE d.device_id = device_ca.device_id
-		AND d.token_sha256 = device_ca.token_sha256;
-	outcome := CASE
-		WHEN device.device_id IS NULL OR device.state = 'deleted'
-			THEN 'invalid_token'
-		WHEN device.state <> 'active' THEN 'device_denied'
-		END;
-	IF outcome IS NOT NULL THEN
-		RETURN;
-	END IF;
-	SELECT c.issuer_id INTO issuer_id
-	FROM pappus.open_certificates(device) c
-	LEFT JOIN pappus.revocations r ON r.serial = c.serial
-	WHERE r.serial IS NULL AND
-		(SELECT i.revoked_at FROM pappus.issuers i
-		WHERE i.issuer_id = c.issuer_id) IS NULL
-	ORDER BY c.issued_at DESC, c.serial DESC
-	LIMIT 1;
-	IF issuer_id IS NULL THEN
-		SELECT i.issuer_id INTO issuer_id
-		FROM pappus.projects p
-		JOIN pappus.issuers i ON i.issuer_id = coalesce(p.device_issuer_id,
-			(SELECT max(o.issuer_id)
-			FROM pappus.issuers o
-			WHERE o.issuer_id = ANY (issuer_ids)
-				AND o.purpose = 'device' AND o.state = 'issuing'
-				AND o.shared))
-		WHERE p.project_id = device.project_id
-			AND i.issuer_id = ANY (issuer_ids)
-			AND i.purpose = 'device' AND i.state = 'issuing';
-	END IF;
-	outcome := CASE WHEN issuer_id IS NULL THEN 'no_issuer' ELSE 'ok' END;
-END
-$$;
-
-CREATE OR REPLACE VIEW audit.certificates AS
-SELECT c.serial,
-	CASE
-	WHEN r.reason <> 6 THEN 'revoked'
-	WHEN i.revoked_at IS NOT NULL THEN 'issuer_revoked'
-	WHEN r.serial IS NOT NULL THEN 'hold'
-	WHEN c.not_after <= now() THEN 'expired'
-	ELSE 'valid'
-	END AS status,
-	c.profile, c.device_id, c.subject, d.project_id, p.name AS project,
-	c.issuer_id, i.name AS issuer, i.state AS issuer_state, c.issued_at,
-	c.not_before, c.not_after, c.spki_sha256, c.address, c.request_id,
-	r.reason, n.name AS reason_name, r.revoked_at,
-	r.actor AS revoked_by, r.origin AS revoked_how, r.comment
-FROM pappus.certificates c
-LEFT JOIN pappus.issuers i USING (issuer_id)
-LEFT JOIN pappus.devices d USING (device_id)
-LEFT JOIN pappus.projects p USING (project_id)
-LEFT JOIN pappus.revocations r ON r.serial = c.serial
-LEFT JOIN pappus.reasons n ON n.reason = r.reason;
-
--- The last hundred of each issuer.
+-- What auditors see of it: the last hundred of each issuer.
 CREATE VIEW audit.crls AS
 SELECT c.issuer_id, i.name AS issuer, i.purpose AS issuer_purpose,
 	i.state AS issuer_state, c.number, c.this_update, c.next_update,

@@ -70,18 +70,5 @@ BEGIN
 END
 $$;
 
--- As in 0005, but for the holds that recover found on a CRL.  A list doesn't
--- say who made them; nearly always it was deny.
-CREATE OR REPLACE FUNCTION pappus.device_release(device pappus.devices)
-RETURNS void
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pappus, pg_temp
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-AS $$
-	DELETE FROM pappus.revocations r
-	USING pappus.open_certificates(device) c
-	WHERE r.serial = c.serial AND r.origin IN ('deny', 'recover')
-		AND r.reason = 6
-$$;
-
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA pappus FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pappus.setup_recover_revocations TO pappus_setup;

@@ -31,7 +31,7 @@ my %MAY = (
 # Helpers: for the other functions only.
 my %INTERNAL = map { $_ => 1 } qw(json_time json_project json_device
     json_device_whole json_enrollment_token json_page json_detail json_stray
-    json_certificate json_issuer admin_caller admin_refusal admin_sees
+    json_certificate certificate_status json_issuer admin_caller admin_refusal admin_sees
     admin_sees_certificate admin_device_lock admin_record setup_record
     refuse_change project_has_room project_problem project_with project_save
     enrollment_token_problem open_certificates device_set_state device_hold

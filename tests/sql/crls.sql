@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: ISC
 -- The records of CRLs, and a root that revokes a sub-CA.
 \ir fixture.psql
-SELECT plan(53);
+SELECT plan(55);
 SELECT t.enroll(1, 'e1', i) FROM generate_series(1, 3) i \g /dev/null
 SELECT t.enroll(2, 'e2', i) FROM generate_series(4, 6) i \g /dev/null
 SELECT pappus.crl_lease('a', 30) AS epoch \gset
@@ -148,6 +148,16 @@ SELECT t.same($$SELECT serial, status FROM audit.certificates ORDER BY 1$$,
 	(t.serial(3), 'valid'), (t.serial(4), 'valid'), (t.serial(5), 'valid'),
 	(t.serial(6), 'issuer_revoked'), (t.serial(7), 'issuer_revoked')$$,
 	'certificates of a revoked CA are not valid');
+SELECT is(
+	(SELECT array_agg(g.body ->> 'status' ORDER BY n)
+	FROM generate_series(2, 7) n, LATERAL
+		pappus.admin_certificate_get(:auditor,
+		encode(t.serial(n), 'hex')) g),
+	'{revoked,valid,valid,valid,issuer_revoked,issuer_revoked}',
+	'operators see the same of each');
+SELECT is(jsonb_path_query_array(g.body, '$.certificates[*].status'),
+	'["valid", "issuer_revoked", "issuer_revoked"]', '... and of the device')
+FROM pappus.admin_device_get(:auditor, t.id('dev', 2)) g;
 SELECT t.same($$SELECT issuer, number, entries, final, octets, latest
 		FROM audit.crls WHERE latest ORDER BY 1$$,
 	$$VALUES ('first', 12, 8, false, NULL, true), ('root', 6, NULL, false, 32, true),
