@@ -6,7 +6,8 @@ bench_tools = bench-load bench-constant bench-unrecorded bench-sign \
 EXTRA_PROGRAMS += $(bench_tools)
 CLEANFILES += $(bench_tools)
 
-bench_load_SOURCES = bench/load.c bench/load.h bench/load_prepare.c \
+bench_load_SOURCES = bench/load.c bench/load.h bench/load_answer.c \
+	bench/load_prepare.c \
 	bench/load_result.c bench/load_run.c
 bench_load_LDADD = libpappus.a -lssl $(CRYPTO_LIBS)
 
@@ -27,7 +28,9 @@ bench_step_requests_LDADD = libpappus-ca.a libpappus.a $(JSON_LIBS) \
 	$(CRYPTO_LIBS)
 
 bench_fleet_SOURCES = bench/fleet.c bench/fleet.h bench/fleet_identity.c \
-	bench/fleet_packet.c bench/fleet_session.c
+	bench/fleet_packet.c bench/fleet_session.c broker/brokerd_mqtt.c \
+	broker/brokerd_mqtt.h
+bench_fleet_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 bench_fleet_LDADD = libpappus.a -lssl $(CRYPTO_LIBS)
 
 bench-programs: $(bench_tools)

@@ -100,7 +100,8 @@ void fleet_session_step(struct fleet_session *session);
 /* Pings that are due, and patience that has ended. */
 void fleet_session_clock(struct fleet_session *session, int64_t now);
 
-/* Write a CONNECT with a clean session (MQTT 3.1.1 §3.1); its length. */
+/* Write a CONNECT with a clean session (MQTT 3.1.1 §3.1); its length, 0: too
+ * long. */
 size_t fleet_packet_connect(
     uint8_t out[FLEET_PACKET_MAX], const char *client_id, uint16_t keepalive);
 

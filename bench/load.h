@@ -81,6 +81,20 @@ void load_run(struct load *load, size_t connections, struct load_result *out);
 /* Read template and lines, make the requests. */
 bool load_prepare(struct load *load, struct err *err);
 
+/*
+ * Whether an answer is complete: by its Content-Length, or by the last chunk
+ * (RFC 9112 §6, §7.1), which is all that the servers here send.
+ */
+bool load_answer_is_complete(const char *in, size_t got);
+
+/* Whether the server closes the connection after it. */
+bool load_answer_closes(const char *in);
+
+enum { LOAD_TOKEN_LEN = 67 };
+
+/* The token of an answer to /enroll, or NULL. */
+const char *load_answer_token(const char *in);
+
 void load_result_add(struct load_result *result, int64_t us);
 void load_result_merge(struct load_result *into, struct load_result *from);
 void load_result_print(

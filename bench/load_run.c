@@ -22,7 +22,6 @@
 
 enum {
 	ANSWER_MAX = 32768,
-	TOKEN_LEN = 67,
 	EVENTS = 64,
 	PATIENCE_MS = 100,
 	GRACE_US = 2000000, /* what has begun may end after the time is over */
@@ -106,23 +105,10 @@ request(struct player *p, struct conn *c)
 		request_of_line(p, c);
 }
 
-/* The token of an answer to /enroll, or NULL. */
-static const char *
-find_token(const struct conn *c)
-{
-	static const char name[] = "\"device_token\":\"";
-	const char *at = strstr(c->in, name);
-
-	if (at == NULL)
-		return NULL;
-	at += sizeof(name) - 1;
-	return strlen(at) > TOKEN_LEN && at[TOKEN_LEN] == '"' ? at : NULL;
-}
-
 static bool
 request_identity(struct conn *c)
 {
-	const char *token = find_token(c);
+	const char *token = load_answer_token(c->in);
 
 	if (token == NULL)
 		return false;
@@ -130,7 +116,7 @@ request_identity(struct conn *c)
 	buf_add_fmt(&c->out,
 	    "GET /identity HTTP/1.1\r\nHost: localhost\r\n"
 	    "Authorization: Bearer %.*s\r\nConnection: close\r\n\r\n",
-	    (int)TOKEN_LEN, token);
+	    (int)LOAD_TOKEN_LEN, token);
 	c->sent = 0;
 	c->got = 0;
 	c->enrolled = true;
@@ -140,46 +126,15 @@ request_identity(struct conn *c)
 
 /* --- Answers. */
 
-/*
- * Whether the answer is complete: by its Content-Length, or by the last chunk
- * (RFC 9112 §6, §7.1), which is all that the servers here send.
- */
-static bool
-answer_is_complete(const struct conn *c)
-{
-	static const char last_chunk[] = "\r\n0\r\n\r\n";
-	const size_t tail = sizeof(last_chunk) - 1;
-	const char *body = strstr(c->in, "\r\n\r\n"), *length;
-
-	if (body == NULL)
-		return false;
-	body += 4;
-	length = strcasestr(c->in, "\r\nContent-Length:");
-	if (length != NULL && length < body)
-		return c->got - (size_t)(body - c->in) >=
-		       strtoul(length + 17, NULL, 10);
-	return c->got > tail &&
-	       memcmp(c->in + c->got - tail, last_chunk, tail) == 0;
-}
-
-static bool
-says_close(const struct conn *c)
-{
-	const char *end = strstr(c->in, "\r\n\r\n");
-	const char *at = strcasestr(c->in, "\r\nConnection: close");
-
-	return at != NULL && at < end;
-}
-
 /* In one call each, since threads share the files. */
 static void
 save_answer(struct player *p, const struct conn *c)
 {
-	const char *token = find_token(c);
+	const char *token = load_answer_token(c->in);
 	const char *body = strstr(c->in, "\r\n\r\n");
 
 	if (p->load->tokens != NULL && token != NULL)
-		fprintf(p->load->tokens, "%.*s\n", (int)TOKEN_LEN, token);
+		fprintf(p->load->tokens, "%.*s\n", (int)LOAD_TOKEN_LEN, token);
 	if (p->load->bodies != NULL && body != NULL)
 		fprintf(p->load->bodies, "%s\n", body + 4);
 }
@@ -217,7 +172,7 @@ take_answer(struct player *p, struct conn *c)
 					   : fail(p, LOAD_FAILED_MALFORMED);
 	save_answer(p, c);
 	count_success(p, c);
-	if (!p->load->keep || says_close(c) || is_over(p))
+	if (!p->load->keep || load_answer_closes(c->in) || is_over(p))
 		return STEP_DONE;
 	request(p, c);
 	return STEP_NEXT;
@@ -284,7 +239,8 @@ read_answer(struct player *p, struct conn *c)
 		return tls_failure(p, c, rc, LOAD_FAILED_CLOSED);
 	c->got += (size_t)rc;
 	c->in[c->got] = '\0';
-	return answer_is_complete(c) ? take_answer(p, c) : STEP_NEXT;
+	return load_answer_is_complete(c->in, c->got) ? take_answer(p, c)
+						      : STEP_NEXT;
 }
 
 static void

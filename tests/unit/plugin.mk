@@ -34,5 +34,6 @@ endif
 # make tests/integration/mqtt_probe: the tests that need it do that.
 test_tools += tests/integration/mqtt_probe
 tests_integration_mqtt_probe_SOURCES = tests/integration/mqtt_probe.c \
+	tests/integration/mqtt_client.c tests/integration/mqtt_client.h \
 	tests/integration/mqtt_packet.c tests/integration/mqtt_packet.h
 tests_integration_mqtt_probe_LDADD = libpappus.a $(SSL_LIBS) $(CRYPTO_LIBS)
