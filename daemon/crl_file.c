@@ -160,6 +160,16 @@ crl_file_check(struct store *store, struct lists *lists, struct ca *ca,
 	return ok;
 }
 
+void
+crl_file_describe(const struct crl_read *read, struct published *out)
+{
+	out->number = read->number;
+	out->this_update = read->this_update;
+	out->next_update = read->next_update;
+	out->bytes = read->der.len;
+	out->entries = read->count;
+}
+
 /* Whether a file holds a CRL of that CA, and which. */
 static bool
 look(const struct store_map *map, const struct ca *ca, struct published *out)
@@ -169,11 +179,7 @@ look(const struct store_map *map, const struct ca *ca, struct published *out)
 	if (!crl_read_open(map->data, map->len, true, &read, NULL) ||
 	    !crl_read_verify(&read, ca->cert, NULL))
 		return false;
-	out->number = read.number;
-	out->this_update = read.this_update;
-	out->next_update = read.next_update;
-	out->bytes = map->len;
-	out->entries = read.count;
+	crl_file_describe(&read, out);
 	return true;
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cert/crl_read.h"
 #include "daemon/ca.h"
 #include "daemon/front.h"
 #include "daemon/keys.h"
@@ -41,6 +42,9 @@ bool crl_file_check(struct store *store, struct lists *lists, struct ca *ca,
 bool crl_file_publish(struct store *store, struct front *front, struct ca *ca,
     const struct publication_crl *crl, struct store_file *file,
     struct err *err);
+
+/* Tell of a list that was read: all of out but its name in feed/. */
+void crl_file_describe(const struct crl_read *read, struct published *out);
 
 /* What is left to do of it: nothing, as a rule. */
 bool crl_file_finish(

@@ -100,11 +100,7 @@ check_root(const struct ca *ca, struct published *p, struct err *err)
 	    !crl_read_verify(&read, ca->cert, err) ||
 	    (url[0] != '\0' && !crl_read_check_url(&read, url, err)))
 		return false;
-	p->number = read.number;
-	p->this_update = read.this_update;
-	p->next_update = read.next_update;
-	p->bytes = der->len;
-	p->entries = read.count;
+	crl_file_describe(&read, p);
 	return true;
 }
 

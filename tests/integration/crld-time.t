@@ -150,7 +150,7 @@ subtest 'a host that was away' => sub {
 	is($away->stop, 0, 'it ends');
 };
 
-subtest '2050' => sub {
+subtest 'from 2050 on' => sub {
 	revoked('0e01', "'2055-01-01'", at => "'2051-02-03 04:05:06+00'");
 	revoked('0e02', "'2055-01-01'", at => "'2049-12-31 23:59:59+00'");
 	my $number = $crld->crl('device')->{number};

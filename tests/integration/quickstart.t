@@ -56,6 +56,20 @@ my @steps = $out =~ /^  \[ok\] +\d+\.\d\d s  (.+)$/mg;
 cmp_ok(scalar @steps, '>=', 10, 'a line for each step') or diag($out);
 unlike($out, qr/[ade]t_[0-9a-z]{27}/, 'no token is printed');
 
+subtest 'the last act' => sub {
+	is_deeply([@steps[-3 .. -1]], ['operator: revoke the device',
+		'broker: the session drops, so long after the answer',
+		'broker: the device comes again and is refused'], 'is played');
+	my ($id) = slurp("$clone/var/log/mosquitto.log")
+	    =~ /pappus: put out (dev_\w+)-live: /;
+	ok($id, 'the broker has put a live session out') or return;
+	my ($rc, $said) = run('. var/demo.env; sed "s/^/Authorization: Bearer /"'
+	    . ' "$PAPPUS_ADMIN_TOKEN_FILE" | curl -sS --cacert "$PAPPUS_CA_FILE"'
+	    . ' -H @- "$PAPPUS_ADMIN_URL/admin/v1/devices?state=revoked"'
+	    . " | jq -r '.items[].device_id'");
+	is($said, "$id\n", 'of the device that was revoked');
+};
+
 subtest 'var/demo.env' => sub {
 	my $file = "$clone/var/demo.env";
 	is((stat $file)[2] & 0777, 0600, 'mode');
