@@ -30,10 +30,11 @@ add_url(struct brokerd_conf *conf, const char *url, size_t len, struct err *err)
 	    strncmp(url, URL_SCHEME, strlen(URL_SCHEME)) != 0 ||
 	    memchr(url, '?', len) != NULL || memchr(url, '#', len) != NULL ||
 	    memchr(url, '@', len) != NULL)
+		/* Not quoted: somebody may have put a password into it. */
 		return err_set(err, ERR_CONFIG,
-		    "PAPPUS_FEED_URL holds \"%.*s\", but must be " URL_SCHEME
-		    "HOST/…, of at most %d characters",
-		    (int)(len < URL_MAX ? len : URL_MAX), url, URL_MAX);
+		    "address %zu of PAPPUS_FEED_URL must be " URL_SCHEME
+		    "HOST/…, of at most %d characters, without user and query",
+		    conf->url_count + 1, URL_MAX);
 	copy = malloc(len + 2);
 	if (copy == NULL)
 		abort();

@@ -37,11 +37,13 @@ spew($brokerd->path('empty'), '');
 for ([PAPPUS_FEED_URL => undef, 'is not set'],
     [PAPPUS_FEED_URL => '', 'is empty'],
     [PAPPUS_FEED_URL => ' ', 'names no address'],
-    [PAPPUS_FEED_URL => 'http://localhost/feed', 'but must be https://'],
-    [PAPPUS_FEED_URL => 'https://', 'but must be https://'],
-    [PAPPUS_FEED_URL => 'https://a/feed?x', 'but must be https://'],
-    [PAPPUS_FEED_URL => 'https://user@a/feed', 'but must be https://'],
-    [PAPPUS_FEED_URL => 'https://' . 'a' x 200, 'but must be https://'],
+    [PAPPUS_FEED_URL => 'http://localhost/feed', 'must be https://'],
+    [PAPPUS_FEED_URL => 'https://', 'must be https://'],
+    [PAPPUS_FEED_URL => 'https://a/feed?x', 'must be https://'],
+    [PAPPUS_FEED_URL => 'https://user@a/feed', 'must be https://'],
+    [PAPPUS_FEED_URL => 'https://a/feed https://user:hunter2@b/feed',
+	'address 2 of PAPPUS_FEED_URL must be'],
+    [PAPPUS_FEED_URL => 'https://' . 'a' x 200, 'must be https://'],
     [PAPPUS_FEED_URL => join(' ', ('https://a/feed') x 9), 'more than 8'],
     [PAPPUS_FEED_CA_FILE => undef, 'is not set'],
     [PAPPUS_FEED_CA_FILE => '/nowhere', 'No such file'],
@@ -68,6 +70,7 @@ for ([PAPPUS_FEED_URL => undef, 'is not set'],
 	is($status, 1, "$shown is refused");
 	like($err, qr/^\S+ level=error program=pappus-brokerd .*event=cannot-start msg="(?=.*$name)[^\n]*\Q$says\E.*"\n\z/,
 	    '… in one line that names it');
+	unlike($err, qr/hunter2/, '… and repeats no password');
 }
 {
 	local @$env{qw(PAPPUS_CANARY_HOST PAPPUS_CANARY_REVOKED)} =
